@@ -1,0 +1,186 @@
+"""The LLDPDU: three mandatory TLVs in their order, then optional ones (802.1AB-2016 8.2, 9.2.8.7)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import Final, NamedTuple, Self, TypeVar
+
+from evbagent.wire.basic import ChassisId, PortId
+from evbagent.wire.ethernet import DiscardReason, FrameDiscarded
+from evbagent.wire.octets import Cursor, OctetsError, u16
+from evbagent.wire.registry import BASIC_LENGTHS, MANAGEMENT_ADDRESS, ORGANIZATIONAL, Organizational, Text
+from evbagent.wire.tlv import ORGANIZATIONALLY_SPECIFIC, OrgKey, Tlv
+
+__all__ = ["MAX_OCTETS", "Fault", "Lldpdu", "LldpduTooLong", "Msap"]
+
+MAX_OCTETS: Final = 1500
+_END: Final = 0
+_MANDATORY: Final = (ChassisId.TYPE, PortId.TYPE, 3)
+_STANDS_ALREADY: Final = "a TLV of this type stands there already"
+_O = TypeVar("_O", bound=Organizational)
+_T = TypeVar("_T", bound=Text)
+
+
+class LldpduTooLong(OctetsError):
+    """Our own LLDPDU doesn't fit one frame (lldpduLengthErrors)."""
+
+
+class Msap(NamedTuple):
+    """Who sent it: the MAC service access point identifier (802.1AB-2016 9.2.7.3)."""
+
+    chassis: ChassisId
+    port: PortId
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What was wrong with one optional TLV, discarded for it; `type` is None where no header could be read."""
+
+    type: int | None
+    key: OrgKey | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Lldpdu:
+    """A valid LLDPDU. `ttl` is in seconds, 0 means shutdown; `unrecognized` counts optional TLVs nobody here reads."""
+
+    chassis: ChassisId
+    port: PortId
+    ttl: int
+    optional: tuple[Tlv, ...] = ()
+    faults: tuple[Fault, ...] = ()
+    unrecognized: int = 0
+
+    @property
+    def msap(self) -> Msap:
+        return Msap(self.chassis, self.port)
+
+    @classmethod
+    def decode(cls, payload: bytes) -> Self:
+        """From the octets after the EtherType, padding included.
+
+        Raises `FrameDiscarded` where the mandatory part is invalid; what is wrong further back costs that TLV only.
+        """
+        cursor = Cursor(payload)
+        chassis, port, ttl = _mandatory(cursor)
+        tlvs, faults = _until_end(cursor)
+        if any(tlv.type in _MANDATORY for tlv in tlvs):
+            raise FrameDiscarded(DiscardReason.DUPLICATE_MANDATORY, "chassis ID, port ID or TTL stands there twice")
+        kept, more = _validated(tlvs)
+        unrecognized = sum(not _recognized(tlv) for tlv in kept)
+        return cls(chassis, port, ttl, tuple(kept), tuple(faults + more), unrecognized)
+
+    def read(self, kind: type[_O]) -> _O | None:
+        """The organizationally specific TLV of that class, None where there is none."""
+        for tlv in self.optional:
+            if tlv.key == kind.KEY:
+                return kind.decode(tlv.information)
+        return None
+
+    def text(self, kind: type[_T]) -> str | None:
+        """The name or description of that class, made safe to show; None where there is none."""
+        for tlv in self.optional:
+            if tlv.type == kind.TYPE:
+                return str(kind.decode(tlv.information))
+        return None
+
+    def encode(self) -> bytes:
+        """The LLDPDU with its End TLV, unpadded; `LldpduTooLong` beyond one frame."""
+        tlvs = (self.chassis.tlv(), self.port.tlv(), Tlv(3, u16(self.ttl)), *self.optional, Tlv(_END, b""))
+        octets = b"".join(tlv.encode() for tlv in tlvs)
+        if len(octets) > MAX_OCTETS:
+            raise LldpduTooLong(f"the LLDPDU has {len(octets)} octets, a frame holds {MAX_OCTETS}: send fewer TLVs")
+        return octets
+
+
+def _mandatory(cursor: Cursor) -> tuple[ChassisId, PortId, int]:
+    """The first three TLVs (9.2.8.7.1); any fault in them discards the LLDPDU."""
+    values = []
+    for position, expected in enumerate(_MANDATORY, 1):
+        try:
+            tlv = Tlv.decode(cursor)
+        except OctetsError as error:
+            raise FrameDiscarded(DiscardReason.MISSING_MANDATORY, f"TLV {position}: {error}") from None
+        if tlv.type == _END:
+            raise FrameDiscarded(DiscardReason.MISSING_MANDATORY, f"it ends before TLV {position}")
+        if tlv.type != expected:
+            reason = DiscardReason.DUPLICATE_MANDATORY if tlv.type < expected else DiscardReason.WRONG_ORDER
+            raise FrameDiscarded(reason, f"TLV {position} has type {tlv.type}, not {expected}")
+        values.append(Cursor(tlv.value))
+    chassis = _identity(ChassisId, values[0], DiscardReason.BAD_CHASSIS_ID)
+    port = _identity(PortId, values[1], DiscardReason.BAD_PORT_ID)
+    try:
+        return chassis, port, values[2].u16()  # a longer value is tolerated: its first two octets count
+    except OctetsError as error:
+        raise FrameDiscarded(DiscardReason.BAD_TTL, str(error)) from None
+
+
+_I = TypeVar("_I", ChassisId, PortId)
+
+
+def _identity(kind: type[_I], cursor: Cursor, reason: DiscardReason) -> _I:
+    try:
+        return kind.decode(cursor)
+    except OctetsError as error:
+        raise FrameDiscarded(reason, str(error)) from None
+
+
+def _until_end(cursor: Cursor) -> tuple[list[Tlv], list[Fault]]:
+    """The optional TLVs up to the End TLV or the end of the frame; a TLV that overruns it ends the list."""
+    tlvs: list[Tlv] = []
+    while cursor.remaining:
+        if cursor.remaining == 1:  # no room for a header: padding if zero
+            return tlvs, [] if cursor.u8() == 0 else [Fault(None, None, "one octet left is no TLV")]
+        try:
+            tlv = Tlv.decode(cursor)
+        except OctetsError as error:
+            return tlvs, [Fault(None, None, f"a TLV runs past the end of the frame: {error}")]
+        if tlv.type == _END:
+            return tlvs, [] if not tlv.value else [Fault(_END, None, f"the End TLV has {len(tlv.value)} octets")]
+        tlvs.append(tlv)
+    return tlvs, []
+
+
+def _validated(tlvs: list[Tlv]) -> tuple[list[Tlv], list[Fault]]:
+    """Those that may stay, and what was wrong with the others."""
+    times = Counter(tlv.key for tlv in tlvs)
+    kept: list[Tlv] = []
+    faults: list[Fault] = []
+    single: set[int] = set()
+    for tlv in tlvs:
+        reason = _fault(tlv, times[tlv.key]) or (_STANDS_ALREADY if tlv.type in single else None)
+        if reason is not None:
+            faults.append(Fault(tlv.type, tlv.key, reason))
+            continue
+        kept.append(tlv)
+        if tlv.type in BASIC_LENGTHS and tlv.type != MANAGEMENT_ADDRESS:
+            single.add(tlv.type)
+    return kept, faults
+
+
+def _fault(tlv: Tlv, times: int) -> str | None:
+    """What is wrong with this TLV, whose OUI and subtype stand in the LLDPDU so many times."""
+    length = len(tlv.value)
+    if tlv.type == ORGANIZATIONALLY_SPECIFIC:
+        if tlv.key is None:
+            return f"{length} octets hold no OUI and subtype"
+        kind = ORGANIZATIONAL.get(tlv.key)
+        if kind is None:
+            return None
+        if length - 4 not in kind.LENGTHS:
+            return f"{kind.NAME} has {kind.LENGTHS.start}..{kind.LENGTHS.stop - 1} octets, not {length - 4}"
+        if times > 1 and not kind.REPEATABLE:
+            return f"{kind.NAME} stands there {times} times, so none of them counts"
+        return None
+    lengths = BASIC_LENGTHS.get(tlv.type)
+    if lengths is not None and length not in lengths:
+        return f"type {tlv.type} has {lengths.start}..{lengths.stop - 1} octets, not {length}"
+    return None
+
+
+def _recognized(tlv: Tlv) -> bool:
+    if tlv.type == ORGANIZATIONALLY_SPECIFIC:
+        return tlv.key in ORGANIZATIONAL
+    return tlv.type in BASIC_LENGTHS

@@ -1,0 +1,67 @@
+"""The TLV header and organizationally specific keys (802.1AB-2016 8.4, 8.6)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Self
+
+from evbagent.wire.octets import Cursor, OctetsError, u8, u16
+
+__all__ = ["MAX_VALUE", "ORGANIZATIONALLY_SPECIFIC", "OrgKey", "Tlv"]
+
+MAX_VALUE: Final = 511  # nine bits of length
+ORGANIZATIONALLY_SPECIFIC: Final = 127
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class OrgKey:
+    """What names an organizationally specific TLV: OUI and subtype."""
+
+    oui: bytes
+    subtype: int
+
+    def __str__(self) -> str:
+        return f"{self.oui.hex('-').upper()}/{self.subtype:02X}"
+
+
+@dataclass(frozen=True, slots=True)
+class Tlv:
+    """One TLV with its value as octets: type 0..126, or 127 with OUI and subtype at the front of the value."""
+
+    type: int
+    value: bytes
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.type <= ORGANIZATIONALLY_SPECIFIC:
+            raise OctetsError(f"TLV type {self.type} does not fit 7 bits")
+        if len(self.value) > MAX_VALUE:
+            raise OctetsError(f"a TLV holds at most {MAX_VALUE} octets, not {len(self.value)}")
+
+    @classmethod
+    def organizational(cls, key: OrgKey, information: bytes) -> Self:
+        return cls(ORGANIZATIONALLY_SPECIFIC, key.oui + u8(key.subtype) + information)
+
+    @classmethod
+    def decode(cls, cursor: Cursor) -> Self:
+        """The next TLV of an LLDPDU; `OctetsError` where it runs past the end."""
+        header = cursor.u16()
+        return cls(header >> 9, cursor.take(header & MAX_VALUE))
+
+    @property
+    def key(self) -> OrgKey | None:
+        """OUI and subtype, None for any other type and for a value too short to hold them."""
+        if self.type != ORGANIZATIONALLY_SPECIFIC or len(self.value) < 4:
+            return None
+        cursor = Cursor(self.value)
+        return OrgKey(cursor.take(3), cursor.u8())
+
+    @property
+    def information(self) -> Cursor:
+        """What follows OUI and subtype, or the whole value of any other type."""
+        cursor = Cursor(self.value)
+        if self.key is not None:
+            cursor.take(4)
+        return cursor
+
+    def encode(self) -> bytes:
+        return u16(self.type << 9 | len(self.value)) + self.value
