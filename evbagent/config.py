@@ -1,0 +1,182 @@
+"""YAML to frozen settings; every refusal names file, line, key, value, the reason and the nearest right one. Pure."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, is_dataclass
+from enum import Enum
+from typing import Annotated, Any, Final, TypeVar, get_args, get_origin, get_type_hints
+
+import msgspec
+import yaml
+from msgspec import Meta
+
+from evbagent.status import ConfiguredMode
+from evbagent.uplink import UplinkSettings
+from evbagent.wire.ethernet import Scope
+
+__all__ = ["DEFAULT_FILE", "ConfigError", "LldpSettings", "MetricsSettings", "NeighborSettings", "Settings", "load"]
+
+DEFAULT_FILE: Final = "/etc/evbagent/evbagent.yaml"
+T = TypeVar("T")
+
+
+class ConfigError(ValueError):
+    """A configuration that can't be used; the text is for the operator."""
+
+
+@dataclass(frozen=True, slots=True)
+class LldpSettings:
+    """802.1AB-2016 9.2.5; intervals in seconds."""
+
+    transmit: tuple[Scope, ...] = (Scope.NEAREST_CUSTOMER_BRIDGE,)
+    receive: tuple[Scope, ...] = tuple(Scope)
+    interval: Annotated[int, Meta(ge=1, le=3600)] = 30
+    hold: Annotated[int, Meta(ge=1, le=100)] = 4
+    fast_start: Annotated[int, Meta(ge=1, le=8)] = 4
+    fast_interval: Annotated[int, Meta(ge=1, le=3600)] = 1
+    credit: Annotated[int, Meta(ge=1, le=10)] = 5
+
+
+@dataclass(frozen=True, slots=True)
+class NeighborSettings:
+    """How many neighbors a port keeps for each scope."""
+
+    limit: Annotated[int, Meta(ge=1, le=1024)] = 32
+
+
+@dataclass(frozen=True, slots=True)
+class MetricsSettings:
+    """Where Prometheus scrapes; None switches the listener off."""
+
+    listen: Annotated[str, Meta(pattern=r"^(\[[0-9a-fA-F:]+\]|[^:\s]+):\d{1,5}$")] | None = "127.0.0.1:9817"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The whole configuration."""
+
+    uplinks: Mapping[Annotated[str, Meta(pattern=r"^[^\s/:]{1,15}$")], UplinkSettings] = field(default_factory=dict)
+    lldp: LldpSettings = LldpSettings()
+    neighbors: NeighborSettings = NeighborSettings()
+    metrics: MetricsSettings = MetricsSettings()
+    run_dir: Annotated[str, Meta(pattern="^/")] = "/run/evbagent"
+    policy_file: Annotated[str, Meta(pattern="^/")] | None = None  # None: policy.json in run_dir
+    system_name: Annotated[str, Meta(min_length=1, max_length=255)] | None = None  # None: the host's name
+
+    @property
+    def policy_path(self) -> str:
+        return self.policy_file or f"{self.run_dir}/policy.json"
+
+
+class _Loader(yaml.CSafeLoader):
+    """Booleans are `true` and `false` alone (YAML 1.2): `reflective_relay: off` is a word."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:bool" or first in "tTfF"]
+    for first, resolvers in yaml.CSafeLoader.yaml_implicit_resolvers.items()
+}
+
+
+def load(text: str, file: str) -> Settings:
+    """The settings in `text`; `file` is the name that errors show. Raises `ConfigError`."""
+    loader = _Loader(text)
+    try:
+        root = loader.get_single_node()
+        return Settings() if root is None else _settings(_Reader(file, loader), root)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{file}: not YAML: {' '.join(str(error).split())}") from None
+    finally:
+        loader.dispose()
+
+
+def _settings(reader: _Reader, root: Any) -> Settings:
+    settings = reader.value(root, Settings, ())
+    assert isinstance(settings, Settings)
+    return settings
+
+
+def observing(names: tuple[str, ...]) -> dict[str, UplinkSettings]:
+    """What uplinks get that no configuration mentions."""
+    return {name: UplinkSettings(mode=ConfiguredMode.OBSERVE) for name in names}
+
+
+class _Reader:
+    """Walks the nodes beside the types, so that an error knows its line."""
+
+    def __init__(self, file: str, loader: _Loader) -> None:
+        self._file = file
+        self._loader = loader
+
+    def value(self, node: Any, kind: Any, path: tuple[str, ...]) -> Any:
+        if is_dataclass(kind):
+            return self._struct(node, kind, path)
+        if get_origin(kind) is Mapping:
+            key_kind, value_kind = get_args(kind)
+            pairs = self._pairs(node, path)
+            return {
+                self._leaf(pair[0], key_kind, (*path, key)): self.value(pair[1], value_kind, (*path, key))
+                for key, pair in pairs.items()
+            }
+        return self._leaf(node, kind, path)
+
+    def _struct(self, node: Any, kind: Any, path: tuple[str, ...]) -> Any:
+        if isinstance(node, yaml.ScalarNode) and node.tag == "tag:yaml.org,2002:null":
+            return kind()
+        hints = get_type_hints(kind, include_extras=True)
+        known = [f.name for f in fields(kind)]
+        values = {}
+        for key, (key_node, value_node) in self._pairs(node, path).items():
+            if key not in known:
+                raise self._error(key_node, path, f"there is no key {key!r}{_nearest(key, known)}")
+            values[key] = self.value(value_node, hints[key], (*path, key))
+        return kind(**values)
+
+    def _pairs(self, node: Any, path: tuple[str, ...]) -> dict[str, tuple[Any, Any]]:
+        if not isinstance(node, yaml.MappingNode):
+            raise self._error(node, path, f"{_shown(self._plain(node))} stands where keys with values belong")
+        pairs: dict[str, tuple[Any, Any]] = {}
+        for key_node, value_node in node.value:
+            key = str(self._plain(key_node))
+            if key in pairs:
+                raise self._error(key_node, path, f"the key {key!r} stands there twice")
+            pairs[key] = key_node, value_node
+        return pairs
+
+    def _leaf(self, node: Any, kind: Any, path: tuple[str, ...]) -> Any:
+        value = self._plain(node)
+        try:
+            return msgspec.convert(value, kind)
+        except msgspec.ValidationError as error:
+            reason = str(error).split(" - at ")[0].replace("`", "'")
+            words = [str(member.value) for member in _choices(kind)]
+            if words:
+                reason = f"it is one of {', '.join(words)}{_nearest(str(value), words)}"
+            raise self._error(node, path, f"{_shown(value)} is not possible: {reason}") from None
+
+    def _plain(self, node: Any) -> Any:
+        return self._loader.construct_document(node) if node is not None else None
+
+    def _error(self, node: Any, path: tuple[str, ...], what: str) -> ConfigError:
+        where = f" {'.'.join(path)}:" if path else ""
+        return ConfigError(f"{self._file}:{node.start_mark.line + 1}:{where} {what}")
+
+
+def _choices(kind: Any) -> list[Enum]:
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        return list(kind)
+    return [member for arg in get_args(kind) for member in _choices(arg)]
+
+
+def _nearest(word: str, words: list[str]) -> str:
+    found = difflib.get_close_matches(word, words, 1, 0.4)
+    if found:
+        return f" (did you mean {found[0]!r}?)"
+    return "" if len(words) < 2 else f" (there are {', '.join(words)})"
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."

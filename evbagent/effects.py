@@ -1,0 +1,79 @@
+"""Wishes: frozen values that say what should be true; the edge makes it so and answers with `Actuated`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from evbagent.status import MacvlanMode, UplinkStatus
+
+__all__ = ["Actuated", "Effect", "Faulted", "Moved", "Publish", "SendFrame", "SetHairpin", "SetModes"]
+
+
+@dataclass(frozen=True, slots=True)
+class SendFrame:
+    """These octets leave the port; `scope` is the label of the LLDP agent that sends."""
+
+    port: int
+    scope: str
+    octets: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class SetModes:
+    """These attachments (ifindex to mode) of the uplink have these modes: one batch, read back."""
+
+    uplink: str
+    modes: Mapping[int, MacvlanMode]
+
+
+@dataclass(frozen=True, slots=True)
+class SetHairpin:
+    """The bridge port reflects frames to where they came from, or does not."""
+
+    port: int
+    on: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Publish:
+    """This is the uplink's status from now on."""
+
+    status: UplinkStatus
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """Something took a new state that people want to read about; `subject` names the uplink or port."""
+
+    machine: str
+    subject: str
+    old: str
+    new: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Faulted:
+    """Something went wrong that nobody is waiting for; `reason` is a label, `detail` says it in words."""
+
+    subject: str
+    reason: str
+    detail: str
+
+
+Effect = SendFrame | SetModes | SetHairpin | Publish | Moved | Faulted
+
+
+@dataclass(frozen=True, slots=True)
+class Actuated:
+    """What became of a wish. `errors`: errno by ifindex, empty where all went well.
+
+    `modes`: for `SetModes`, what the kernel has now, without the devices that are gone; `hairpin`: for `SetHairpin`,
+    the flag as read back, None where it can't be read.
+    """
+
+    effect: SendFrame | SetModes | SetHairpin
+    errors: Mapping[int, int]
+    modes: Mapping[int, MacvlanMode] | None = None
+    hairpin: bool | None = None

@@ -1,0 +1,93 @@
+"""Facts that enter the core: links, neighbors, relay evidence (times are the loop's clock in seconds)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+
+from evbagent.status import MacvlanMode, PeerStatus
+from evbagent.wire.ethernet import Scope
+from evbagent.wire.evb import EvbMode
+from evbagent.wire.lldpdu import Lldpdu, Msap
+from evbagent.wire.octets import MacAddress
+
+__all__ = ["Change", "LinkState", "Loss", "NeighborChange", "RelayEvidence"]
+
+
+@dataclass(frozen=True, slots=True)
+class LinkState:
+    """One interface as the kernel has it; `lower` is the ifindex it hangs on, `foreign` that it lives elsewhere."""
+
+    ifindex: int
+    name: str
+    address: MacAddress | None
+    up: bool
+    carrier: bool
+    carrier_ups: int
+    kind: str | None = None
+    lower: int | None = None
+    master: int | None = None
+    mode: MacvlanMode | None = None
+    stp: bool = False
+    hairpin: bool | None = None
+    foreign: bool = False
+
+    @property
+    def enabled(self) -> bool:
+        """802.1AB's portEnabled."""
+        return self.up and self.carrier
+
+
+class Change(Enum):
+    """What happened to a neighbor (802.1AB-2016 9.2.7.7)."""
+
+    ADDED = "added"
+    UPDATED = "updated"
+    REFRESHED = "refreshed"
+    EXPIRED = "expired"
+    SHUT_DOWN = "shut_down"
+    CLEARED = "cleared"  # the port went down and came back: what was heard before counts no more
+
+
+@dataclass(frozen=True, slots=True)
+class NeighborChange:
+    """A neighbor of one scope changed; `pdu` is the last LLDPDU that it sent with a TTL."""
+
+    change: Change
+    scope: Scope
+    msap: Msap
+    pdu: Lldpdu
+
+
+class Loss(Enum):
+    """How relay that was on went away."""
+
+    WITHDRAWN = "withdrawn"
+    LOST = "lost"
+
+
+@dataclass(frozen=True, slots=True)
+class RelayEvidence:
+    """What the EVB TLVs of a port's neighbors prove.
+
+    `mode`, `capable` and `control` are those of the single EVB neighbor, None where there are none or several.
+    `acknowledged` says that it has heard our request (or never echoes anything, `echoed` None); `lost` is how relay
+    that was on went, until it is back or the neighbor is another one.
+    """
+
+    requested: bool
+    peers: int = 0
+    crowded: bool = False
+    peer: PeerStatus | None = None
+    mode: EvbMode | None = None
+    capable: bool | None = None
+    control: bool | None = None
+    echoed: bool | None = None
+    acknowledged: bool = False
+    lost: Loss | None = None
+    since: float = field(default=0.0, compare=False)
+
+    @property
+    def operational(self) -> bool | None:
+        """operReflectiveRelayStatus (802.1Q-2014 40.4): None is UNKNOWN."""
+        return self.control if self.mode is EvbMode.BRIDGE else None

@@ -1,0 +1,1 @@
+"""802.1AB: one agent for each group address of a port."""

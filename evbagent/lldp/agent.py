@@ -1,0 +1,113 @@
+"""One LLDP agent: the machines of one group address on one port (802.1AB-2016 6.1)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from evbagent.effects import Actuated, Effect
+from evbagent.events import Change, LinkState, NeighborChange
+from evbagent.lldp.counters import Counters
+from evbagent.lldp.receive import Receive
+from evbagent.lldp.timers import Timer, TransmitSettings
+from evbagent.lldp.transmit import Transmit
+from evbagent.status import ScopeStatus
+from evbagent.wire.ethernet import DiscardReason, FrameDiscarded, Scope
+from evbagent.wire.lldpdu import Lldpdu, Msap
+from evbagent.wire.tlv import Tlv
+
+__all__ = ["Agent", "AgentSettings"]
+
+
+@dataclass(frozen=True, slots=True)
+class AgentSettings:
+    """adminStatus as two flags, the bound of the table, and the transmit parameters."""
+
+    transmit: bool
+    receive: bool
+    limit: int
+    timing: TransmitSettings
+
+
+class Agent:
+    """Hears and, where it may, tells; what it heard comes out as neighbor changes, what it says as effects."""
+
+    def __init__(self, scope: Scope, settings: AgentSettings) -> None:
+        self._scope = scope
+        self._settings = settings
+        self._counters = Counters()
+        self._timer = Timer(settings.timing)
+        self._transmit = Transmit(scope, settings.timing, self._timer)
+        self._transmit.permitted = settings.transmit
+        self._receive = Receive(scope, settings.limit, self._counters)
+
+    @property
+    def deadline(self) -> float:
+        return min(self._timer.deadline, self._transmit.deadline, self._receive.deadline)
+
+    def link(self, state: LinkState, now: float) -> list[NeighborChange]:
+        """The port's link changed."""
+        self._transmit.port, self._transmit.source = state.ifindex, state.address
+        enabled = state.enabled and state.address is not None
+        self._transmit.port_enabled = enabled
+        self._receive.port_enabled = enabled and self._settings.receive
+        return self._receive.evaluate(now)
+
+    def announce(self, msap: Msap, optional: tuple[Tlv, ...]) -> None:
+        """What the LLDPDU says from now on; a change of it is a local change (9.2.7.3)."""
+        local = msap, optional
+        if local == self._transmit.local:
+            return
+        self._timer.local_change = self._transmit.local is not None
+        self._transmit.local = local
+
+    def withdraw(self) -> None:
+        """Transmission is disabled: the next run sends a shutdown LLDPDU."""
+        self._transmit.permitted = False
+
+    def receive(self, octets: bytes, payload: bytes, now: float) -> list[NeighborChange]:
+        """A frame of this scope; raises `FrameDiscarded` (counted) where it is invalid, unwanted or our own."""
+        if not self._receive.port_enabled:
+            raise FrameDiscarded(DiscardReason.NO_AGENT, f"nobody listens to {self._scope.value} on this port")
+        if self._receive.repeats(octets):
+            return self._receive.frame(octets, None, now)
+        try:
+            pdu = Lldpdu.decode(payload)
+        except FrameDiscarded as discarded:
+            self._counters.discarded(discarded.reason)
+            raise
+        if self._transmit.local is not None and pdu.msap == self._transmit.local[0]:
+            self.ignore(DiscardReason.OWN)
+            raise FrameDiscarded(DiscardReason.OWN, "our own LLDPDU came back")
+        changes = self._receive.frame(octets, pdu, now)
+        self._timer.new_neighbor |= any(change.change is Change.ADDED for change in changes)
+        return changes
+
+    def ignore(self, reason: DiscardReason) -> None:
+        """Count a frame that was never meant for this agent."""
+        self._counters.ignored(reason)
+
+    def age(self, now: float) -> list[NeighborChange]:
+        """Neighbors whose time has come."""
+        return self._receive.evaluate(now)
+
+    def run(self, now: float) -> list[Effect]:
+        """What is due to be sent."""
+        transmit = self._transmit
+        self._timer.enabled = transmit.port_enabled and transmit.permitted and transmit.local is not None
+        self._timer.run(now)
+        return transmit.run(now)
+
+    def actuated(self, outcome: Actuated, now: float) -> None:
+        """A frame left (statsFramesOutTotal), or did not and is due again soon."""
+        if outcome.errors:
+            self._timer.retry(now)
+        else:
+            self._counters.frames_out_total += 1
+
+    def status(self, now: float) -> ScopeStatus:
+        return ScopeStatus(
+            self._scope.value,
+            len(self._receive.neighbors),
+            self._receive.too_many_neighbors(now),
+            self._counters.status,
+        )

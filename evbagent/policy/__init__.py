@@ -1,0 +1,1 @@
+"""What others act on: the policy document; pure."""

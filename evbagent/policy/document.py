@@ -1,0 +1,103 @@
+"""The policy document and the status shown by the command line: one shape for an uplink, as plain JSON values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from evbagent import __version__
+from evbagent.status import AttachmentStatus, RelayStatus, UplinkStatus
+
+__all__ = ["POLICY_SCHEMA", "STATUS_SCHEMA", "Moment", "document", "status_of"]
+
+POLICY_SCHEMA: Final = "evbagent/policy/1"
+STATUS_SCHEMA: Final = "evbagent/status/1"
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """One instant on both clocks: the loop's in seconds, and the wall's with its zone."""
+
+    loop: float
+    wall: datetime
+
+    def at(self, loop: float) -> datetime:
+        """The wall clock at a moment of the loop's clock."""
+        return self.wall - timedelta(seconds=self.loop - loop)
+
+
+def document(uplinks: Sequence[UplinkStatus], *, host: str, generation: int, moment: Moment) -> dict[str, Any]:
+    """The policy document: uplinks by name, because templates address them so."""
+    return {
+        "schema": POLICY_SCHEMA,
+        "agent": {"name": "evbagent", "version": __version__},
+        "host": host,
+        "generation": generation,
+        "written_at": _timestamp(moment.wall),
+        "uplinks": {uplink.name: _uplink(uplink, moment) for uplink in uplinks},
+    }
+
+
+def status_of(policy: Mapping[str, Any], now: datetime) -> dict[str, Any]:
+    """A policy document as a status: a list of uplinks, their ages as of `now`."""
+    uplinks = []
+    for uplink in policy["uplinks"].values():
+        age = (now - datetime.fromisoformat(uplink["since"])).total_seconds()
+        uplinks.append({**uplink, "age_seconds": max(0.0, round(age, 3))})
+    return {"schema": STATUS_SCHEMA, "uplinks": uplinks}
+
+
+def _timestamp(moment: datetime) -> str:
+    return moment.isoformat(timespec="milliseconds")
+
+
+def _uplink(uplink: UplinkStatus, moment: Moment) -> dict[str, Any]:
+    would = uplink.would
+    return {
+        "name": uplink.name,
+        "ports": list(uplink.ports),
+        "configured": {
+            "mode": uplink.configured_mode.value,
+            "reflective_relay": uplink.reflective_relay.value,
+            "fallback": uplink.fallback.value,
+            "apply": uplink.apply,
+        },
+        "effective": {"mode": uplink.mode.value, "backend": uplink.backend.value},
+        "state": uplink.state.value,
+        "reason": uplink.reason.value,
+        "since": _timestamp(moment.at(uplink.since)),
+        "age_seconds": round(moment.loop - uplink.since, 3),
+        "relay": _relay(uplink.relay),
+        "attachments": [_attachment(attachment) for attachment in uplink.attachments],
+        "would": None if would is None else {"mode": would.mode.value, "reason": would.reason.value},
+    }
+
+
+def _relay(relay: RelayStatus) -> dict[str, Any]:
+    peer = relay.peer
+    return {
+        "capable": relay.capable,
+        "requested": relay.requested,
+        "operational": relay.operational,
+        "echoed": relay.echoed,
+        "verified": relay.verified,
+        "source": relay.source,
+        "version": relay.version,
+        "peers": relay.peers,
+        "crowded": relay.crowded,
+        "peer": None
+        if peer is None
+        else {"chassis_id": peer.chassis_id, "port_id": peer.port_id, "system_name": peer.system_name},
+    }
+
+
+def _attachment(attachment: AttachmentStatus) -> dict[str, Any]:
+    return {
+        "name": attachment.name,
+        "ifindex": attachment.ifindex,
+        "reach": attachment.reach.value,
+        "mode": None if attachment.mode is None else attachment.mode.value,
+        "wanted": None if attachment.wanted is None else attachment.wanted.value,
+    }

@@ -1,0 +1,165 @@
+"""One port: its LLDP agents and its EVB machine, with facts routed among them; pure."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from evbagent.effects import Actuated, Effect, SendFrame
+from evbagent.events import LinkState, NeighborChange
+from evbagent.lldp.agent import Agent, AgentSettings
+from evbagent.status import PortStatus
+from evbagent.wire.basic import ChassisId, PortId, SystemName
+from evbagent.wire.ethernet import ETHERTYPE_LLDP, DiscardReason, Frame, FrameDiscarded, Scope
+from evbagent.wire.lldpdu import Msap
+from evbagent.wire.octets import MacAddress
+from evbagent.wire.tlv import Tlv
+
+__all__ = ["Identity", "Port", "Role"]
+
+
+class Role(Protocol):
+    """The EVB machine of a port: a station or a bridge."""
+
+    def peer(self, change: NeighborChange, now: float) -> list[Effect]: ...
+
+    def clear(self, now: float) -> list[Effect]: ...
+
+    @property
+    def tlv(self) -> Tlv: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who we say we are: one chassis for all ports of a host."""
+
+    chassis: MacAddress
+    system_name: str
+
+
+class Port:
+    """Frames, time and link facts in; frames to send and the role's wishes out."""
+
+    def __init__(self, name: str, identity: Identity, agents: Mapping[Scope, AgentSettings], role: Role) -> None:
+        self.name = name
+        self._identity = identity
+        self._agents = {scope: Agent(scope, settings) for scope, settings in agents.items()}
+        self._role = role
+        self._discards: Counter[DiscardReason] = Counter()
+        self._guests: frozenset[MacAddress] = frozenset()
+        self._link: LinkState | None = None
+
+    @property
+    def deadline(self) -> float:
+        """When `on_deadline` has something to do, the loop's clock in seconds."""
+        return min((agent.deadline for agent in self._agents.values()), default=math.inf)
+
+    @property
+    def ifindex(self) -> int | None:
+        """The interface's index, None while it is not there."""
+        return None if self._link is None else self._link.ifindex
+
+    @property
+    def enabled(self) -> bool:
+        """portEnabled: administratively up, with carrier."""
+        return self._link is not None and self._link.enabled
+
+    def link(self, state: LinkState | None, guests: frozenset[MacAddress], now: float) -> list[Effect]:
+        """The interface changed or went away (None); `guests` are the addresses that live on it."""
+        self._guests = guests
+        old, self._link = self._link, state
+        if old == state:
+            return []
+        flapped = _flapped(old, state)
+        effects: list[Effect] = []
+        if flapped and old is not None:  # the kernel merged a down and an up: nothing heard before counts
+            effects += self._down(old, now)
+        if state is None:
+            return effects if old is None else effects + self._down(old, now)
+        for agent in self._agents.values():
+            effects += self._route(agent.link(state, now), now)
+        if not state.enabled:
+            effects += self._role.clear(now)
+        return effects + self._settle(now)
+
+    def _down(self, last: LinkState, now: float) -> list[Effect]:
+        gone = LinkState(last.ifindex, last.name, last.address, up=False, carrier=False, carrier_ups=last.carrier_ups)
+        effects: list[Effect] = []
+        for agent in self._agents.values():
+            effects += self._route(agent.link(gone, now), now)
+        effects += self._role.clear(now)
+        for agent in self._agents.values():
+            effects += agent.run(now)
+        return effects
+
+    def receive(self, octets: bytes, vlan: int | None, now: float) -> list[Effect]:
+        """One frame; what can't be used is counted by its reason and changes nothing."""
+        try:
+            frame = Frame.decode(octets, vlan)
+            if frame.ethertype != ETHERTYPE_LLDP:
+                raise FrameDiscarded(DiscardReason.NOT_LLDP, f"EtherType {frame.ethertype:04X}")
+            agent = self._agents.get(frame.scope) if frame.scope is not None else None
+            if agent is None:
+                raise FrameDiscarded(DiscardReason.NOT_A_GROUP, f"destination {frame.destination}")
+            if self._is_own(frame.source):
+                agent.ignore(DiscardReason.OWN)
+                raise FrameDiscarded(DiscardReason.OWN, f"source {frame.source} is this host")
+            changes = agent.receive(octets, frame.payload, now)
+        except FrameDiscarded as discarded:
+            self._discards[discarded.reason] += 1
+            return []
+        return self._route(changes, now) + self._settle(now)
+
+    def _is_own(self, source: MacAddress) -> bool:
+        return source in self._guests or (self._link is not None and source == self._link.address)
+
+    def on_deadline(self, now: float) -> list[Effect]:
+        """Time has come for something."""
+        effects: list[Effect] = []
+        for agent in self._agents.values():
+            effects += self._route(agent.age(now), now)
+        return effects + self._settle(now)
+
+    def refresh(self, now: float) -> list[Effect]:
+        """The role changed by itself (settings, a kernel's answer): say so if what we announce changed."""
+        return self._settle(now)
+
+    def withdraw(self, now: float) -> list[Effect]:
+        """Say goodbye on every scope (shutdown LLDPDU) and stay silent."""
+        for agent in self._agents.values():
+            agent.withdraw()
+        return [effect for agent in self._agents.values() for effect in agent.run(now)]
+
+    def actuated(self, outcome: Actuated, now: float) -> None:
+        """A frame left or did not."""
+        assert isinstance(outcome.effect, SendFrame)
+        self._agents[Scope(outcome.effect.scope)].actuated(outcome, now)
+
+    def status(self, now: float) -> PortStatus:
+        scopes = tuple(agent.status(now) for agent in self._agents.values())
+        discards = {reason.value: count for reason, count in self._discards.items()}
+        return PortStatus(self.name, self.enabled, scopes, discards)
+
+    def _route(self, changes: list[NeighborChange], now: float) -> list[Effect]:
+        return [effect for change in changes for effect in self._role.peer(change, now)]
+
+    def _settle(self, now: float) -> list[Effect]:
+        """Announce what is true now, and send what is due."""
+        msap = Msap(ChassisId.mac(self._identity.chassis), PortId.interface(self.name))
+        name = SystemName.of(self._identity.system_name).tlv()
+        effects: list[Effect] = []
+        for scope, agent in self._agents.items():
+            evb = (self._role.tlv,) if scope is Scope.NEAREST_CUSTOMER_BRIDGE else ()
+            agent.announce(msap, (*evb, name))
+            effects += agent.run(now)
+        return effects
+
+
+def _flapped(old: LinkState | None, new: LinkState | None) -> bool:
+    """Carrier came back since, or the interface is another one (IFLA_CARRIER_UP_COUNT)."""
+    if old is None or new is None or not (old.enabled and new.enabled):
+        return False
+    return old.ifindex != new.ifindex or old.carrier_ups != new.carrier_ups

@@ -1,0 +1,237 @@
+"""The frozen snapshot that everything shows: CLI, policy document, metrics, logs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+
+__all__ = [
+    "AttachmentStatus",
+    "Backend",
+    "ConfiguredMode",
+    "DaemonStatus",
+    "Fallback",
+    "Histogram",
+    "LldpCounters",
+    "MacvlanMode",
+    "Mode",
+    "PeerStatus",
+    "PortStatus",
+    "Reach",
+    "Reason",
+    "ReflectiveRelay",
+    "RelayStatus",
+    "ScopeStatus",
+    "State",
+    "UplinkStatus",
+    "Would",
+]
+
+
+class Mode(Enum):
+    """How guests on an uplink are bridged."""
+
+    VEPA = "vepa"
+    VEB = "veb"
+
+
+class ConfiguredMode(Enum):
+    """What the operator asked for; `observe` applies nothing and says what `auto` would do."""
+
+    AUTO = "auto"
+    VEPA = "vepa"
+    VEB = "veb"
+    OBSERVE = "observe"
+
+
+class ReflectiveRelay(Enum):
+    """Whether the agent asks the switch for relay."""
+
+    AUTO = "auto"
+    OFF = "off"
+
+
+class Fallback(Enum):
+    """How guests are bridged while relay is not there; VEPA is none, and a type of its own keeps it out."""
+
+    VEB = "veb"
+
+
+class Backend(Enum):
+    """What carries the guests."""
+
+    MACVTAP = "macvtap"
+
+
+class MacvlanMode(Enum):
+    """The modes of macvlan and macvtap devices, by the kernel's names."""
+
+    PRIVATE = "private"
+    VEPA = "vepa"
+    BRIDGE = "bridge"
+    PASSTHRU = "passthru"
+    SOURCE = "source"
+
+
+class Reach(Enum):
+    """What the agent may do with an attachment.
+
+    `managed`: in `vepa` or `bridge` and in our namespace, the only ones that are ever changed. `chosen`: in
+    `private`, `source` or `passthru`, somebody's choice. `foreign`: in another namespace, seen but not settable.
+    """
+
+    MANAGED = "managed"
+    CHOSEN = "chosen"
+    FOREIGN = "foreign"
+
+
+class State(Enum):
+    """Where an uplink stands on its way to what was decided."""
+
+    SETTLED = "settled"
+    ENTERING = "entering"
+    DOWN = "down"
+    OBSERVING = "observing"
+
+
+class Reason(Enum):
+    """Why the mode is what it is: the labels of the truth table in decision.py."""
+
+    NO_PEER = "no_peer"
+    RR_NOT_CAPABLE = "rr_not_capable"
+    RR_PENDING = "rr_pending"
+    RR_ACTIVE = "rr_active"
+    RR_INCONSISTENT = "rr_inconsistent"
+    PEER_IS_STATION = "peer_is_station"
+    PEER_MODE = "peer_mode"
+    MULTIPLE_PEERS = "multiple_peers"
+    POLICY = "policy"
+    RR_FORCED_BY_BRIDGE = "rr_forced_by_bridge"
+    RR_WITHDRAWN = "rr_withdrawn"
+    PEER_LOST = "peer_lost"
+    HOLDING_UP = "holding_up"
+    ATTACHMENT_OUT_OF_REACH = "attachment_out_of_reach"
+
+
+@dataclass(frozen=True, slots=True)
+class PeerStatus:
+    """The EVB neighbor, as text that is safe to show."""
+
+    chassis_id: str
+    port_id: str
+    system_name: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class RelayStatus:
+    """What is known about the switch port; None is "nobody said"."""
+
+    capable: bool | None
+    requested: bool
+    operational: bool | None
+    echoed: bool | None
+    verified: bool | None
+    source: str | None
+    version: str | None
+    peers: int
+    crowded: bool
+    peer: PeerStatus | None
+
+
+@dataclass(frozen=True, slots=True)
+class AttachmentStatus:
+    """One guest's device on the uplink; `wanted` is None where the agent leaves it alone."""
+
+    name: str
+    ifindex: int
+    reach: Reach
+    mode: MacvlanMode | None
+    wanted: MacvlanMode | None
+
+
+@dataclass(frozen=True, slots=True)
+class Would:
+    """What `auto` would do where nothing is applied."""
+
+    mode: Mode
+    reason: Reason
+
+
+@dataclass(frozen=True, slots=True)
+class UplinkStatus:
+    """One uplink; `since` is the loop's clock in seconds at the last change of mode, state or reason."""
+
+    name: str
+    ports: tuple[str, ...]
+    configured_mode: ConfiguredMode
+    reflective_relay: ReflectiveRelay
+    fallback: Fallback
+    apply: bool
+    mode: Mode
+    backend: Backend
+    state: State
+    reason: Reason
+    since: float
+    relay: RelayStatus
+    attachments: tuple[AttachmentStatus, ...]
+    would: Would | None
+
+
+@dataclass(frozen=True, slots=True)
+class LldpCounters:
+    """The statistics of one LLDP agent under their names in 802.1AB-2016 9.2.6, and discards by reason."""
+
+    frames_out_total: int
+    frames_in_total: int
+    frames_discarded_total: int
+    frames_in_errors_total: int
+    tlvs_discarded_total: int
+    tlvs_unrecognized_total: int
+    ageouts_total: int
+    discards: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class ScopeStatus:
+    """One LLDP agent of a port."""
+
+    scope: str
+    neighbors: int
+    too_many_neighbors: bool
+    counters: LldpCounters
+
+
+@dataclass(frozen=True, slots=True)
+class PortStatus:
+    """One physical port; `discards` are frames that reached no agent."""
+
+    name: str
+    carrier: bool
+    scopes: tuple[ScopeStatus, ...]
+    discards: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Histogram:
+    """Observations in seconds: how many were at most each bound, all of them, and their sum."""
+
+    bounds: tuple[float, ...]
+    counts: tuple[int, ...]
+    total: int
+    sum: float
+
+
+@dataclass(frozen=True, slots=True)
+class DaemonStatus:
+    """All of it at one moment.
+
+    `transitions` by (uplink, from, to, reason); `mode_errors` by uplink; `reactions` from the kernel's stamp of the
+    frame, or the moment of expiry, to the modes read back.
+    """
+
+    uplinks: tuple[UplinkStatus, ...]
+    ports: tuple[PortStatus, ...]
+    transitions: Mapping[tuple[str, str, str, str], int]
+    mode_errors: Mapping[str, int]
+    reactions: Histogram

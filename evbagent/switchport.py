@@ -1,0 +1,74 @@
+"""One switch port: a port of a Linux bridge for which we are the EVB bridge, and whose hairpin flag we own; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from evbagent.effects import Actuated, Effect, SendFrame, SetHairpin
+from evbagent.evb.bridge import Bridge
+from evbagent.events import LinkState
+from evbagent.lldp.agent import AgentSettings
+from evbagent.port import Identity, Port
+from evbagent.wire.ethernet import Scope
+from evbagent.wire.evb import RrStatus
+
+__all__ = ["SwitchPort"]
+
+
+class SwitchPort:
+    """The machinery of an uplink in the other role."""
+
+    def __init__(self, name: str, *, capable: bool, identity: Identity, agents: Mapping[Scope, AgentSettings]) -> None:
+        self.name = name
+        self._bridge = Bridge(name, capable=capable)
+        self._port = Port(name, identity, agents, self._bridge)
+
+    @property
+    def deadline(self) -> float:
+        """When `on_deadline` has something to do, the loop's clock in seconds."""
+        return self._port.deadline
+
+    @property
+    def relay(self) -> bool:
+        """Whether relay is announced as on (operReflectiveRelayControl)."""
+        return self._bridge.status.rr_control
+
+    @property
+    def confirmed(self) -> bool:
+        """Whether the station has said that it sees relay on."""
+        station = self._bridge.station
+        return station is not None and station.station.rr_status is RrStatus.TRUE
+
+    def receive(self, octets: bytes, vlan: int | None, now: float) -> list[Effect]:
+        """One frame that came in on the port."""
+        return self._port.receive(octets, vlan, now)
+
+    def link(self, state: LinkState | None, now: float) -> list[Effect]:
+        """The port as the kernel has it now, with its hairpin flag."""
+        self._bridge.port = 0 if state is None else state.ifindex
+        self._bridge.hairpin = None if state is None else state.hairpin
+        effects = self._port.link(state, frozenset(), now)
+        return [*effects, *self._bridge.run(now), *self._port.refresh(now)]
+
+    def offer(self, *, capable: bool, now: float) -> list[Effect]:
+        """Offer relay from now on, or withdraw it (reflectiveRelayCapable)."""
+        self._bridge.capable = capable
+        return [*self._bridge.run(now), *self._port.refresh(now)]
+
+    def on_deadline(self, now: float) -> list[Effect]:
+        """Time has come for something."""
+        return self._port.on_deadline(now)
+
+    def release(self, now: float) -> list[Effect]:
+        """The switch agent stops and says so; relay that nobody announces is not left on."""
+        return [*self._port.withdraw(now), *self.offer(capable=False, now=now)]
+
+    def actuated(self, outcome: Actuated, now: float) -> list[Effect]:
+        """What became of a wish: relay is announced once the kernel's flag has been read back."""
+        if isinstance(outcome.effect, SendFrame):
+            self._port.actuated(outcome, now)
+            return []
+        if not isinstance(outcome.effect, SetHairpin):
+            return []
+        self._bridge.hairpin = outcome.hairpin
+        return [*self._bridge.run(now), *self._port.refresh(now)]
