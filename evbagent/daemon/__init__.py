@@ -1,0 +1,1 @@
+"""The edge: event loop, sockets, files and signals around the pure core."""

@@ -1,0 +1,330 @@
+"""The daemon: one runner an uplink, the watch on links, what is published, and an orderly end."""
+
+from __future__ import annotations
+
+import asyncio
+import difflib
+import os
+import random
+import signal
+import socket
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from evbagent.config import Settings, observing
+from evbagent.daemon.journal import Journal, Level
+from evbagent.daemon.notify import Notifier
+from evbagent.daemon.publish import PolicyFile
+from evbagent.daemon.reactions import Reactions
+from evbagent.daemon.runner import Actuator, Runner
+from evbagent.effects import Effect
+from evbagent.linux.capabilities import NET_ADMIN, NET_RAW, missing
+from evbagent.linux.files import Lock
+from evbagent.linux.kernel import Kernel
+from evbagent.linux.links import LinkEvents, LinkTable
+from evbagent.linux.rtnetlink import RouteSocket
+from evbagent.lldp.agent import AgentSettings
+from evbagent.lldp.timers import TransmitSettings
+from evbagent.port import Identity
+from evbagent.status import DaemonStatus, UplinkStatus
+from evbagent.uplink import Uplink, UplinkSettings
+from evbagent.wire.ethernet import Scope
+from evbagent.wire.octets import MacAddress
+
+__all__ = ["AlreadyRunning", "Daemon", "NoSuchInterface", "NotPermitted", "StartError", "agents"]
+
+_SLOW: Final = 30.0  # seconds between looks at everything, events or none
+_DUMP_SHARE: Final = 4  # after a dump, no other one for this many times its own duration
+
+
+class StartError(Exception):
+    """The daemon can't run; the text is for the operator: what, why, and the cure."""
+
+
+class NotPermitted(StartError):
+    """A capability is missing."""
+
+
+class NoSuchInterface(StartError):
+    """There is nothing to run on."""
+
+
+class AlreadyRunning(StartError):
+    """Another daemon has the run folder."""
+
+
+def agents(settings: Settings, phase: float) -> dict[Scope, AgentSettings]:
+    """What a port's LLDP agents are told; `phase` is a share of the interval, the same for all agents of a port."""
+    lldp = settings.lldp
+    timing = TransmitSettings(
+        interval=lldp.interval,
+        hold=lldp.hold,
+        fast_interval=lldp.fast_interval,
+        fast_init=lldp.fast_start,
+        credit=lldp.credit,
+        phase=lldp.interval * phase,
+    )
+    limit = settings.neighbors.limit
+    return {
+        scope: AgentSettings(scope in lldp.transmit, scope in lldp.receive, limit, timing)
+        for scope in Scope
+        if scope in lldp.transmit or scope in lldp.receive
+    }
+
+
+class Daemon:
+    """`run` returns when a signal ends it, and raises `StartError` where it can't begin."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        journal: Journal,
+        *,
+        only: Sequence[str] = (),
+        actuator: Callable[[Actuator], Actuator] = lambda kernel: kernel,
+    ) -> None:
+        """`only`: observe or run these uplinks and no others. `actuator` may wrap the one that sets modes."""
+        self._settings = settings
+        self._journal = journal
+        self._only = tuple(only)
+        self._wrap = actuator
+        self._uplinks: dict[str, Uplink] = {}
+        self._runners: dict[str, Runner] = {}
+        self._reactions = Reactions()
+        self._lock = Lock(Path(settings.run_dir) / "evbagent.lock")
+        self._host = settings.system_name or socket.gethostname()
+        self._policy = PolicyFile(Path(settings.policy_path), self._host, self._statuses, journal)
+        self._stopping = asyncio.Event()
+        self._failure: BaseException | None = None
+        self._next_dump = 0.0
+        self._dump_later: asyncio.TimerHandle | None = None
+
+    async def run(self) -> None:
+        """The whole life of the daemon."""
+        self._check_capabilities()
+        self._take_run_dir()
+        self._loop = asyncio.get_running_loop()
+        self._loop.set_exception_handler(self._on_bug)
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            self._loop.add_signal_handler(number, self._stopping.set)
+        self._route, self._events = RouteSocket(), LinkEvents()
+        self._links = LinkTable(self._route)
+        try:
+            self._start()
+            await self._serve()
+        finally:
+            self._stop()
+        if self._failure is not None:
+            raise StartError(f"a bug of ours ended the daemon: {self._failure!r}") from self._failure
+
+    # --- beginning
+
+    def _check_capabilities(self) -> None:
+        applies = any(uplink.applies for uplink in self._settings.uplinks.values())
+        wanted = (NET_RAW, NET_ADMIN) if applies and not self._only_observed() else (NET_RAW,)
+        lacking = missing(*wanted)
+        if lacking:
+            purpose = {NET_RAW: "to hear and send LLDP", NET_ADMIN: "to change the modes of attachments"}
+            what = " and ".join(f"{name} ({purpose[name]})" for name in lacking)
+            raise NotPermitted(f"{what} is missing: run it as root or give it the capability (AmbientCapabilities=)")
+
+    def _only_observed(self) -> bool:
+        return bool(self._only) and not any(name in self._settings.uplinks for name in self._only)
+
+    def _take_run_dir(self) -> None:
+        path = self._lock.path
+        try:
+            path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+            taken = self._lock.take()
+        except OSError as error:
+            raise StartError(f"the run folder can't be used: {error}; run_dir names another one") from None
+        if not taken:
+            raise AlreadyRunning(
+                f"process {self._lock.holder()} already runs in {path.parent}: end it, or set another run_dir"
+            )
+
+    def _start(self) -> None:
+        self._links.refresh(foreign=True)
+        chosen = self._choose()
+        identity = Identity(self._chassis(chosen), self._host)
+        now = self._loop.time()
+        actuator = self._wrap(Kernel(self._route, self._links))
+        for name, settings in chosen.items():
+            phase = random.uniform(0.25, 1.0)
+            uplink = Uplink(name, settings, identity, agents(self._settings, phase), now)
+            self._uplinks[name] = uplink
+            self._runners[name] = Runner(
+                uplink,
+                actuator,
+                self._journal,
+                publish=self._policy.changed,
+                reaction=self._reactions.observe,
+            )
+        self._distribute()
+        self._loop.add_reader(self._events, self._on_links)
+        self._slow = self._loop.call_later(_SLOW, self._on_slow)
+        self._policy.changed()
+
+    def _choose(self) -> dict[str, UplinkSettings]:
+        """The uplinks to run on; raises `NoSuchInterface` where there are none, or one asked for is not there."""
+        configured = dict(self._settings.uplinks)
+        here = sorted(link.name for link in self._links)
+        if self._only:
+            for name in self._only:
+                if name not in here:
+                    raise NoSuchInterface(f"there is no Ethernet interface {name!r}{_hint(name, here)}")
+            return {name: configured.get(name) or observing((name,))[name] for name in self._only}
+        if configured:
+            absent = [name for name in configured if name not in here]
+            if len(absent) == len(configured):
+                hints = "; ".join(f"{name!r}{_hint(name, here)}" for name in absent)
+                raise NoSuchInterface(f"none of the configured uplinks is here: {hints}")
+            for name in absent:
+                self._journal.log(Level.WARNING, "the uplink is not here yet", uplink=name)
+            return configured
+        physical = tuple(link.name for link in self._links if link.kind is None)
+        if not physical:
+            raise NoSuchInterface(f"there is no physical Ethernet interface; name one with --uplink{_hint('', here)}")
+        return observing(physical)
+
+    def _chassis(self, chosen: dict[str, UplinkSettings]) -> MacAddress:
+        """The lowest address of the physical interfaces, or of the uplinks where there are only virtual ones."""
+        physical = [link.address for link in self._links if link.kind is None and link.address is not None]
+        uplinks = [link.address for link in self._links if link.name in chosen and link.address is not None]
+        addresses = physical or uplinks
+        if not addresses:
+            raise NoSuchInterface("no interface has a MAC address to name this host by")
+        return min(addresses)
+
+    async def _serve(self) -> None:
+        """Until a signal comes. What is slow to import comes last, after the first frames have left."""
+        notifier = await Notifier.open()
+        server = None
+        try:
+            names = ", ".join(self._uplinks)
+            self._journal.log(Level.INFO, "running", uplinks=names, policy=self._settings.policy_path)
+            await notifier.send(READY="1", STATUS=f"running on {names}")
+            if self._settings.metrics.listen is not None:
+                server = self._listen(self._settings.metrics.listen)
+            await self._stopping.wait()
+            await notifier.send(STOPPING="1")
+        finally:
+            self._release()
+            if server is not None:
+                await server.close()
+            notifier.close()
+
+    def _listen(self, listen: str) -> Any:
+        from evbagent.daemon.metrics import MetricsServer
+
+        try:
+            server = MetricsServer(listen, self.status)
+        except (OSError, OverflowError) as error:
+            raise StartError(
+                f"metrics can't listen on {listen}: {error}; metrics.listen names another address, null none"
+            ) from None
+        self._journal.log(Level.INFO, "metrics", url=f"http://{server.address}/metrics")
+        return server
+
+    # --- links
+
+    def _on_links(self) -> None:
+        """Something changed: look at once, then at most so often that looking takes a small share of the time."""
+        try:
+            self._events.drain()
+        except OSError as error:
+            self._journal.log(Level.WARNING, "link events were lost; everything is read anew", error=error)
+            self._reopen_events()
+        if self._dump_later is not None:
+            return
+        now = self._loop.time()
+        if now >= self._next_dump:
+            self._look()
+        else:
+            self._dump_later = self._loop.call_at(self._next_dump, self._look)
+
+    def _reopen_events(self) -> None:
+        self._loop.remove_reader(self._events)
+        self._events.close()
+        self._events = LinkEvents()
+        self._loop.add_reader(self._events, self._on_links)
+
+    def _look(self, *, foreign: bool = False) -> None:
+        self._dump_later = None
+        began = self._loop.time()
+        changed = self._links.refresh(foreign=foreign)
+        ended = self._loop.time()
+        self._next_dump = ended + _DUMP_SHARE * (ended - began)
+        if changed:
+            self._distribute()
+
+    def _on_slow(self) -> None:
+        self._slow = self._loop.call_later(_SLOW, self._on_slow)
+        self._look(foreign=True)
+
+    def _distribute(self) -> None:
+        """Every uplink gets its port and attachments as they are now."""
+        for name, runner in self._runners.items():
+            port = self._links.named(name)
+            attachments = [] if port is None else self._links.attachments(port.ifindex)
+            try:
+                runner.attach(port, everything=port is not None and self._links.needs_everything(port))
+            except OSError as error:  # it has gone since the dump; the next one will know
+                self._journal.log(Level.WARNING, "no socket on the uplink", uplink=name, error=error)
+                port = None
+            effects: list[Effect] = self._uplinks[name].link(port, attachments, self._loop.time())
+            runner.perform(effects)
+
+    # --- what is told
+
+    def _statuses(self) -> list[UplinkStatus]:
+        return [uplink.status for uplink in self._uplinks.values()]
+
+    def status(self) -> DaemonStatus:
+        """Everything at this moment."""
+        now = self._loop.time()
+        uplinks = self._uplinks.values()
+        return DaemonStatus(
+            uplinks=tuple(uplink.status for uplink in uplinks),
+            ports=tuple(port for uplink in uplinks for port in uplink.ports(now)),
+            transitions={(u.name, *key): count for u in uplinks for key, count in u.transitions.items()},
+            mode_errors={uplink.name: uplink.mode_errors for uplink in uplinks},
+            reactions=self._reactions.status,
+        )
+
+    # --- end
+
+    def _on_bug(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """An exception that nobody caught: guests are safe in VEB, so go there and end."""
+        self._failure = context.get("exception") or RuntimeError(context.get("message"))
+        self._journal.log(Level.ERROR, "an unexpected error ends the daemon", error=repr(self._failure))
+        self._stopping.set()
+
+    def _release(self) -> None:
+        for name, runner in self._runners.items():
+            try:
+                runner.release()
+            except Exception as error:  # a bug; the other uplinks must still be released
+                self._failure = self._failure or error
+                self._journal.log(Level.ERROR, "the uplink can't be released", uplink=name, error=repr(error))
+        self._policy.write()
+
+    def _stop(self) -> None:
+        for handle in (getattr(self, "_slow", None), self._dump_later):
+            if handle is not None:
+                handle.cancel()
+        for runner in self._runners.values():
+            runner.close()
+        self._loop.remove_reader(self._events)
+        self._events.close()
+        self._route.close()
+        self._lock.release()
+        self._journal.log(Level.INFO, "ended", pid=os.getpid())
+
+
+def _hint(name: str, here: Sequence[str]) -> str:
+    near = difflib.get_close_matches(name, here, 1)
+    if near:
+        return f" (did you mean {near[0]!r}?)"
+    return f" (here: {', '.join(here[:16])})" if here else " (here: none)"

@@ -1,0 +1,177 @@
+"""The edge of one uplink or switch port: its packet socket, its timer, and its wishes performed and answered."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import math
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+from evbagent.daemon.journal import Journal, Level
+from evbagent.effects import Actuated, Effect, Faulted, Moved, Publish, SendFrame, SetHairpin, SetModes
+from evbagent.events import LinkState
+from evbagent.linux.packets import PacketSocket
+
+__all__ = ["Actuator", "Core", "Runner"]
+
+
+class Core(Protocol):
+    """What runs here: pure, told the time, answering with effects."""
+
+    name: str
+
+    @property
+    def deadline(self) -> float: ...
+
+    def receive(self, octets: bytes, vlan: int | None, now: float) -> list[Effect]: ...
+
+    def on_deadline(self, now: float) -> list[Effect]: ...
+
+    def actuated(self, outcome: Actuated, now: float) -> list[Effect]: ...
+
+    def release(self, now: float) -> list[Effect]: ...
+
+
+class Actuator(Protocol):
+    """What makes wishes about links true: linux.kernel, or a stand-in of a test."""
+
+    def set_modes(self, wish: SetModes) -> Actuated: ...
+
+    def set_hairpin(self, wish: SetHairpin) -> Actuated: ...
+
+
+class Runner:
+    """Everything that concerns one core happens here, one event after the other."""
+
+    def __init__(
+        self,
+        core: Core,
+        actuator: Actuator,
+        journal: Journal,
+        *,
+        publish: Callable[[], None],
+        reaction: Callable[[float], None],
+    ) -> None:
+        self._core = core
+        self._actuator = actuator
+        self._journal = journal
+        self._publish = publish
+        self._reaction = reaction
+        self._loop = asyncio.get_running_loop()
+        self._socket: PacketSocket | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._stamp = math.nan  # wall clock of the frame whose consequences are being performed
+
+    @property
+    def name(self) -> str:
+        return self._core.name
+
+    def attach(self, port: LinkState | None, *, everything: bool) -> None:
+        """Listen on this interface with this kind of socket; None closes it. Raises `OSError`."""
+        current = self._socket
+        if port is not None and current is not None and current.serves(port.ifindex, everything=everything):
+            return
+        # The new socket opens before the old one closes, so that a change of kind misses nothing; a frame heard by
+        # both is the same octets twice.
+        opened = None if port is None else PacketSocket(port.name, port.ifindex, everything=everything)
+        if current is not None:
+            self._on_readable()
+            self._loop.remove_reader(current)
+            current.close()
+        self._socket = opened
+        if opened is not None:
+            self._loop.add_reader(opened, self._on_readable)
+
+    def perform(self, effects: list[Effect]) -> None:
+        """Make wishes true in their order, tell the core what became of them, and arm the timer."""
+        queue = _latest(effects)
+        while queue:
+            outcome = self._perform(queue.pop(0))
+            if outcome is not None:
+                queue = _latest([*queue, *self._core.actuated(outcome, self._loop.time())])
+        self._rearm()
+
+    def release(self) -> None:
+        """The agent stops: what the core still wants is done before the socket closes."""
+        self.perform(self._core.release(self._loop.time()))
+        self.close()
+
+    def close(self) -> None:
+        """Stop without a word; the kernel keeps what was set."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._socket is not None:
+            self._loop.remove_reader(self._socket)
+            self._socket.close()
+            self._socket = None
+
+    def _on_readable(self) -> None:
+        assert self._socket is not None
+        try:
+            frames = self._socket.receive()
+        except OSError as error:  # the link went down or away; rtnetlink says which
+            if error.errno not in (errno.ENETDOWN, errno.ENXIO, errno.ENODEV):
+                self._journal.log(Level.ERROR, "receiving failed", port=self.name, error=error)
+            return
+        for frame in frames:
+            self._stamp = frame.stamp
+            self.perform(self._core.receive(frame.octets, frame.vlan, self._loop.time()))
+        self._stamp = math.nan
+
+    def _on_timer(self, due: float) -> None:
+        self._timer = None
+        now = max(due, self._loop.time())
+        self._stamp = time.time() - (now - due)
+        self.perform(self._core.on_deadline(now))
+        self._stamp = math.nan
+
+    def _rearm(self) -> None:
+        deadline = self._core.deadline
+        if self._timer is not None:
+            if self._timer.when() == deadline:
+                return
+            self._timer.cancel()
+            self._timer = None
+        if deadline < math.inf:
+            self._timer = self._loop.call_at(deadline, self._on_timer, deadline)
+
+    def _perform(self, effect: Effect) -> Actuated | None:
+        match effect:
+            case SendFrame():
+                return self._send(effect)
+            case SetModes():
+                outcome = self._actuator.set_modes(effect)
+                if not math.isnan(self._stamp) and not outcome.errors:
+                    self._reaction(max(0.0, time.time() - self._stamp))
+                return outcome
+            case SetHairpin():
+                return self._actuator.set_hairpin(effect)
+            case Publish():
+                self._publish()
+            case Moved(machine, subject, old, new, why):
+                self._journal.log(Level.NOTICE, f"{machine} {old} -> {new}", subject=subject, why=why)
+            case Faulted(subject, reason, detail):
+                self._journal.log(Level.ERROR, reason, subject=subject, detail=detail)
+        return None
+
+    def _send(self, effect: SendFrame) -> Actuated:
+        try:
+            if self._socket is None:
+                raise OSError(errno.ENETDOWN, "no socket")
+            self._socket.send(effect.octets)
+        except OSError as error:
+            if error.errno not in (errno.ENETDOWN, errno.ENXIO, errno.ENODEV):
+                self._journal.log(Level.WARNING, "a frame did not leave", port=self.name, error=error)
+            return Actuated(effect, {effect.port: error.errno or errno.EIO})
+        return Actuated(effect, {})
+
+
+def _latest(effects: list[Effect]) -> list[Effect]:
+    """Wishes in their order, without frames that a later one of the same agent has made stale."""
+    if len(effects) < 2:
+        return effects
+    last = {(e.port, e.scope): e for e in effects if isinstance(e, SendFrame)}
+    return [e for e in effects if not isinstance(e, SendFrame) or last[e.port, e.scope] is e]
