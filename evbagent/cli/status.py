@@ -1,0 +1,141 @@
+"""`evbagent status`: how guests are bridged on each uplink, and why."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+
+from evbagent.cli.exits import Exit, Format, fail, format_option, print_json
+from evbagent.cli.settings import config_option, read
+from evbagent.linux.files import Lock
+from evbagent.policy.document import status_of
+
+__all__ = ["command", "table"]
+
+
+@click.command("status")
+@click.argument("uplink", required=False)
+@config_option
+@click.option("--policy", type=click.Path(dir_okay=False), help="Read this policy document, whoever wrote it.")
+@format_option
+def command(uplink: str | None, config: str | None, policy: str | None, form: Format) -> None:
+    """Show how guests are bridged on each uplink (or on UPLINK), and why."""
+    if policy is None:
+        settings = read(config, form)
+        policy = settings.policy_path
+        _require_daemon(Path(settings.run_dir), form)
+    status = _read(Path(policy), form)
+    if uplink is not None:
+        here = [entry["name"] for entry in status["uplinks"]]
+        if uplink not in here:
+            fail(
+                Exit.NO_SUCH_INTERFACE, f"{uplink!r} is no uplink of the daemon (it has: {', '.join(here)})", form=form
+            )
+        status["uplinks"] = [entry for entry in status["uplinks"] if entry["name"] == uplink]
+    if form == "json":
+        print_json(status)
+    elif not status["uplinks"]:
+        click.echo("The daemon has no uplink: its configuration names none that is here.")
+    else:
+        click.echo(table(status), nl=False)
+
+
+def _require_daemon(run_dir: Path, form: Format) -> None:
+    try:
+        holder = Lock(run_dir / "evbagent.lock").holder()
+    except PermissionError as error:
+        fail(Exit.NOT_PERMITTED, f"{error.filename} can't be read: {error.strerror}", form=form)
+    if holder is None:
+        hint = "start it (`evbagent run`), name its configuration (--config), or read a document as it is (--policy)"
+        fail(Exit.NOT_RUNNING, f"no daemon runs with the run folder {run_dir}", hint=hint, form=form)
+
+
+def _read(path: Path, form: Format) -> dict[str, Any]:
+    try:
+        return status_of(msgspec.json.decode(path.read_bytes()), datetime.now(UTC))
+    except FileNotFoundError:
+        fail(Exit.NOT_RUNNING, f"there is no policy document at {path}", hint="the daemon writes it", form=form)
+    except PermissionError as error:
+        fail(Exit.NOT_PERMITTED, f"{path} can't be read: {error.strerror}", form=form)
+    except (msgspec.DecodeError, KeyError, AttributeError, TypeError) as error:
+        fail(Exit.FAILED, f"{path} is no policy document: {error}", form=form)
+
+
+def table(status: dict[str, Any], width: int | None = None) -> str:
+    """The uplinks as a table, one line each, with a note below where there is more to say."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    grid = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("UPLINK", "CONFIGURED", "MODE", "STATE", "REASON", "SINCE", "RELAY", "SWITCH", "GUESTS"):
+        grid.add_column(column, no_wrap=column not in ("SWITCH", "GUESTS"))
+    notes = []
+    for uplink in status["uplinks"]:
+        grid.add_row(*(Text(word) for word in _row(uplink)))
+        notes += _notes(uplink)
+    console = Console(width=width or _width(), highlight=False)
+    with console.capture() as capture:
+        console.print(grid)
+        for note in notes:
+            console.print(Text(note))
+    return capture.get()
+
+
+def _width() -> int:
+    """A terminal's own width; a pipe gets whole lines."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else 200
+
+
+def _row(uplink: dict[str, Any]) -> tuple[str, ...]:
+    relay, peer = uplink["relay"], uplink["relay"]["peer"]
+    modes = [attachment["mode"] for attachment in uplink["attachments"]]
+    guests = ", ".join(f"{modes.count(mode)} {mode}" for mode in sorted(set(modes), key=str)) or "none"
+    return (
+        uplink["name"],
+        uplink["configured"]["mode"],
+        uplink["effective"]["mode"],
+        uplink["state"],
+        uplink["reason"],
+        _age(uplink["age_seconds"]),
+        _relay(relay),
+        "-" if peer is None else f"{peer['system_name'] or peer['chassis_id']} {peer['port_id']}",
+        guests,
+    )
+
+
+def _notes(uplink: dict[str, Any]) -> list[str]:
+    notes = []
+    name, would = uplink["name"], uplink["would"]
+    if would is not None:
+        notes.append(f"{name}: nothing is applied; mode auto would be {would['mode']} ({would['reason']})")
+    if uplink["relay"]["crowded"]:
+        notes.append(f"{name}: more than one neighbor on the nearest-customer-bridge scope")
+    notes += [
+        f"{name}: {attachment['name']} is {attachment['reach']} ({attachment['mode']}), left alone"
+        for attachment in uplink["attachments"]
+        if attachment["reach"] != "managed"
+    ]
+    return notes
+
+
+def _relay(relay: dict[str, Any]) -> str:
+    """What the switch port says of itself."""
+    if relay["capable"] is None:
+        return "unknown"
+    if relay["operational"]:
+        return "on"
+    return "off" if relay["capable"] else "unable"
+
+
+def _age(seconds: float) -> str:
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "m")):
+        if seconds >= size:
+            return f"{int(seconds // size)}{unit}"
+    return f"{seconds:.0f}s"

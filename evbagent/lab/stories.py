@@ -1,0 +1,92 @@
+"""The stories that the lab can tell."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from evbagent.lab.lab import Lab
+from evbagent.lab.story import Step, Story, Teller
+from evbagent.lab.switch import SwitchSettings
+from evbagent.status import MacvlanMode
+
+__all__ = ["STORIES"]
+
+_SHORT: Final = SwitchSettings(interval=1.0, hold=2)  # TTL 3 s: the story need not wait two minutes for an expiry
+_TTL: Final = 3.0
+_PATIENCE: Final = 5.0
+
+
+def _reason(lab: Lab) -> str | None:
+    uplink = lab.agent.uplink
+    return None if uplink is None else f"{uplink['effective']['mode']}, {uplink['state']}, {uplink['reason']}"
+
+
+async def _until(teller: Teller, mode: MacvlanMode, reason: str, seconds: float) -> float:
+    """Until the kernel has every guest in that mode and the agent says why."""
+    lab, spoken = teller.lab, "vepa" if mode is MacvlanMode.VEPA else "veb"
+    wanted = f"{spoken}, settled, {reason}"
+    what = f"every guest in {mode.value} and the agent saying '{wanted}'"
+    try:
+        return await lab.until(lambda: lab.all_in(mode) and _reason(lab) == wanted, seconds, what)
+    finally:
+        teller.seen = f"kernel: {_modes(lab)}; agent: {_reason(lab)}"
+
+
+def _modes(lab: Lab) -> str:
+    return ", ".join(f"{name} {mode.value}" for name, mode in sorted(lab.modes().items()))
+
+
+async def _basic(teller: Teller) -> None:
+    lab = teller.lab
+
+    async def negotiated(step: Step) -> None:
+        await lab.switch.start(_SHORT)
+        await lab.agent.start()
+        await _until(teller, MacvlanMode.VEPA, "rr_active", _PATIENCE)
+        await lab.until(lambda: lab.switch.confirmed, _PATIENCE, "the station to confirm relay")
+        step.detail = f"relay asked for, granted, confirmed; {teller.seen}"
+
+    async def through_the_switch(step: Step) -> None:
+        await teller.traffic(step, through_switch=True)
+        step.detail = "every frame between guests was counted in at the switch port"
+
+    async def withdrawn(step: Step) -> None:
+        lab.switch.offer(relay=False)
+        await _until(teller, MacvlanMode.BRIDGE, "rr_withdrawn", _PATIENCE)
+        step.detail = f"hairpin {'on' if lab.switch.hairpin else 'off'}; {teller.seen}"
+
+    async def inside_the_host(step: Step) -> None:
+        await teller.traffic(step, through_switch=False)
+        step.detail = "guests still reach each other, without the switch"
+
+    async def restored(step: Step) -> None:
+        lab.switch.offer(relay=True)
+        await _until(teller, MacvlanMode.VEPA, "rr_active", _PATIENCE)
+        await teller.traffic(step, through_switch=True)
+        step.detail = teller.seen
+
+    async def dies(step: Step) -> None:
+        lab.switch.die()
+        took = await _until(teller, MacvlanMode.BRIDGE, "peer_lost", _TTL + 1.0)
+        await teller.traffic(step, through_switch=False)
+        step.detail = f"left VEPA {took:.1f} s after the switch's agent died (TTL {_TTL:g} s); {teller.seen}"
+
+    await teller.step("relay negotiated", negotiated)
+    await teller.step("guests reach each other through the switch", through_the_switch)
+    await teller.step("relay withdrawn", withdrawn)
+    await teller.step("guests reach each other inside the host", inside_the_host)
+    await teller.step("relay back", restored)
+    await teller.step("switch agent dies silently", dies)
+
+
+STORIES: Final = {
+    story.name: story
+    for story in (
+        Story(
+            "basic",
+            "relay is granted, withdrawn, granted again, and lost when the switch's agent dies without a word",
+            {"switch": {"lldp": {"interval": 1, "hold": 2}}},
+            _basic,
+        ),
+    )
+}
