@@ -177,6 +177,11 @@ class UplinkStatus:
     attachments: tuple[AttachmentStatus, ...]
     would: Would | None
 
+    @property
+    def degraded(self) -> bool:
+        """The operator demands VEPA, and evidence does not allow it."""
+        return self.configured_mode is ConfiguredMode.VEPA and self.mode is not Mode.VEPA
+
 
 @dataclass(frozen=True, slots=True)
 class LldpCounters:

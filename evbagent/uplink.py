@@ -208,6 +208,9 @@ class Uplink:
         elif new.reason is not old.reason:
             why = self._decision.row.sentence
             effects.append(Moved("decision", self.name, old.reason.value, new.reason.value, why))
+        if new.degraded and (new.reason, new.degraded) != (old.reason, old.degraded):
+            detail = f"mode vepa is configured and guests are in veb: {self._decision.row.sentence}"
+            effects.append(Faulted(self.name, "vepa_missed", detail))
         return effects
 
     # --- the snapshot

@@ -93,6 +93,12 @@ def _uplinks(uplinks: Iterable[UplinkStatus]) -> Iterator[Metric]:
             if value is not None:
                 family.add_metric([uplink], float(value))
         yield family
+    degraded = GaugeMetricFamily(
+        "evbagent_uplink_degraded", "Whether mode vepa is configured and not there.", labels=["uplink"]
+    )
+    for u in uplinks:
+        degraded.add_metric([u.name], float(u.degraded))
+    yield degraded
     yield _attachments(uplinks)
 
 
