@@ -41,9 +41,9 @@ class LldpSettings:
 
 @dataclass(frozen=True, slots=True)
 class NeighborSettings:
-    """How many neighbors a port keeps for each scope."""
+    """How many neighbors a port keeps for each scope; two at least, or a second EVB neighbor would go unseen."""
 
-    limit: Annotated[int, Meta(ge=1, le=1024)] = 32
+    limit: Annotated[int, Meta(ge=2, le=1024)] = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +69,11 @@ class Settings:
     def policy_path(self) -> str:
         return self.policy_file or f"{self.run_dir}/policy.json"
 
+    @property
+    def pulse_path(self) -> str:
+        """The socket that whoever wants to know whether the daemon runs can connect to."""
+        return f"{self.run_dir}/alive.sock"
+
 
 class _Loader(yaml.CSafeLoader):
     """Booleans are `true` and `false` alone (YAML 1.2): `reflective_relay: off` is a word."""
@@ -87,9 +92,16 @@ def load(text: str, file: str) -> Settings:
         root = loader.get_single_node()
         return Settings() if root is None else _settings(_Reader(file, loader), root)
     except yaml.YAMLError as error:
-        raise ConfigError(f"{file}: not YAML: {' '.join(str(error).split())}") from None
+        raise ConfigError(_not_yaml(file, error)) from None
     finally:
         loader.dispose()
+
+
+def _not_yaml(file: str, error: yaml.YAMLError) -> str:
+    if not isinstance(error, yaml.MarkedYAMLError) or error.problem_mark is None:
+        return f"{file}: not YAML: {str(error).splitlines()[0]}"
+    what = ", ".join(part for part in (error.context, error.problem) if part)
+    return f"{file}:{error.problem_mark.line + 1}: not YAML: {what}"
 
 
 def _settings(reader: _Reader, root: Any) -> Settings:
@@ -153,11 +165,14 @@ class _Reader:
             reason = str(error).split(" - at ")[0].replace("`", "'")
             words = [str(member.value) for member in _choices(kind)]
             if words:
-                reason = f"it is one of {', '.join(words)}{_nearest(str(value), words)}"
+                reason = f"it is one of {', '.join(words)}{_meant(str(value), words)}"
             raise self._error(node, path, f"{_shown(value)} is not possible: {reason}") from None
 
     def _plain(self, node: Any) -> Any:
-        return self._loader.construct_document(node) if node is not None else None
+        try:
+            return self._loader.construct_document(node)
+        except (AttributeError, LookupError, ValueError) as error:  # a scalar that its tag does not fit: 2026-13-45
+            raise self._error(node, (), f"{_shown(node.value)} is no value: {error}") from None
 
     def _error(self, node: Any, path: tuple[str, ...], what: str) -> ConfigError:
         where = f" {'.'.join(path)}:" if path else ""
@@ -171,12 +186,15 @@ def _choices(kind: Any) -> list[Enum]:
 
 
 def _nearest(word: str, words: list[str]) -> str:
+    return _meant(word, words) or f" (there are {', '.join(words)})"
+
+
+def _meant(word: str, words: list[str]) -> str:
     found = difflib.get_close_matches(word, words, 1, 0.4)
-    if found:
-        return f" (did you mean {found[0]!r}?)"
-    return "" if len(words) < 2 else f" (there are {', '.join(words)})"
+    return f" (did you mean {found[0]!r}?)" if found else ""
 
 
 def _shown(value: Any) -> str:
-    text = repr(value)
+    """As YAML has it, which knows no `None`; long ones are cut."""
+    text = str(value).lower() if isinstance(value, bool) else "null" if value is None else repr(value)
     return text if len(text) <= 60 else text[:57] + "..."

@@ -69,8 +69,8 @@ Effect = SendFrame | SetModes | SetHairpin | Publish | Moved | Faulted
 class Actuated:
     """What became of a wish. `errors`: errno by ifindex, empty where all went well.
 
-    `modes`: for `SetModes`, what the kernel has now, without the devices that are gone; `hairpin`: for `SetHairpin`,
-    the flag as read back, None where it can't be read.
+    `modes`: for `SetModes`, what the kernel has now, without the devices that are gone, or None where it could not be
+    read; `hairpin`: for `SetHairpin`, the flag as read back, None where it can't be read.
     """
 
     effect: SendFrame | SetModes | SetHairpin

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
 
 from evbagent.status import MacvlanMode, PeerStatus
@@ -46,6 +46,7 @@ class Change(Enum):
     REFRESHED = "refreshed"
     EXPIRED = "expired"
     SHUT_DOWN = "shut_down"
+    EVICTED = "evicted"  # the table is full, and another one matters more
     CLEARED = "cleared"  # the port went down and came back: what was heard before counts no more
 
 
@@ -85,7 +86,6 @@ class RelayEvidence:
     echoed: bool | None = None
     acknowledged: bool = False
     lost: Loss | None = None
-    since: float = field(default=0.0, compare=False)
 
     @property
     def operational(self) -> bool | None:

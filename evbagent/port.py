@@ -104,13 +104,16 @@ class Port:
             agent = self._agents.get(frame.scope) if frame.scope is not None else None
             if agent is None:
                 raise FrameDiscarded(DiscardReason.NOT_A_GROUP, f"destination {frame.destination}")
-            if self._is_own(frame.source):
-                agent.ignore(DiscardReason.OWN)
-                raise FrameDiscarded(DiscardReason.OWN, f"source {frame.source} is this host")
-            changes = agent.receive(octets, frame.payload, now)
         except FrameDiscarded as discarded:
             self._discards[discarded.reason] += 1
             return []
+        if self._is_own(frame.source):
+            agent.ignore(DiscardReason.OWN)
+            return []
+        try:
+            changes = agent.receive(octets, frame.payload, now)
+        except FrameDiscarded:
+            return []  # the agent has counted it
         return self._route(changes, now) + self._settle(now)
 
     def _is_own(self, source: MacAddress) -> bool:

@@ -112,6 +112,7 @@ class Reason(Enum):
     PEER_LOST = "peer_lost"
     HOLDING_UP = "holding_up"
     ATTACHMENT_OUT_OF_REACH = "attachment_out_of_reach"
+    RELEASED = "released"
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +186,7 @@ class UplinkStatus:
 
 @dataclass(frozen=True, slots=True)
 class LldpCounters:
-    """The statistics of one LLDP agent under their names in 802.1AB-2016 9.2.6, and discards by reason."""
+    """The statistics of one LLDP agent under their names in 802.1AB-2016 9.2.6; `discards` by reason."""
 
     frames_out_total: int
     frames_in_total: int
@@ -209,7 +210,7 @@ class ScopeStatus:
 
 @dataclass(frozen=True, slots=True)
 class PortStatus:
-    """One physical port; `discards` are frames that reached no agent."""
+    """One physical port; `discards` are frames that reached no agent, by reason."""
 
     name: str
     carrier: bool
@@ -231,12 +232,13 @@ class Histogram:
 class DaemonStatus:
     """All of it at one moment.
 
-    `transitions` by (uplink, from, to, reason); `mode_errors` by uplink; `reactions` from the kernel's stamp of the
-    frame, or the moment of expiry, to the modes read back.
+    `transitions` by (uplink, from, to, reason); `mode_errors` by uplink; `policy_errors` counts documents that could
+    not be written; `reactions` from the kernel's stamp of the frame, or the moment of expiry, to the modes read back.
     """
 
     uplinks: tuple[UplinkStatus, ...]
     ports: tuple[PortStatus, ...]
     transitions: Mapping[tuple[str, str, str, str], int]
     mode_errors: Mapping[str, int]
+    policy_errors: int
     reactions: Histogram

@@ -36,8 +36,12 @@ __all__ = ["Uplink", "UplinkSettings"]
 
 _KERNEL_MODE: Final = {Mode.VEPA: MacvlanMode.VEPA, Mode.VEB: MacvlanMode.BRIDGE}
 _FALLBACK: Final = {Fallback.VEB: Mode.VEB}
-_RETRY_LEAVING: Final = (0.05, 5.0)  # first and longest wait between tries, seconds; doubled with each failure
-_RETRY_ENTERING: Final = (1.0, 60.0)
+_LEAVING: Final = (0.05, 5.0)  # first and longest wait between tries, seconds; doubled with each failure
+_ENTERING: Final = (1.0, 60.0)
+_SENTENCES: Final = {  # of reasons that are no row of the table
+    Reason.ATTACHMENT_OUT_OF_REACH: "an attachment did not take VEPA, so none is left in it",
+    Reason.RELEASED: "the daemon ends, and guests are left in the mode that needs nobody to watch",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +58,31 @@ class UplinkSettings:
         return self.apply and self.mode is not ConfiguredMode.OBSERVE
 
 
+class _Retries:
+    """When to try again; leaving and entering wait on their own, so that neither shortens or delays the other."""
+
+    def __init__(self, first: float, longest: float) -> None:
+        self._first, self._longest = first, longest
+        self._failures = 0
+        self.at = math.inf
+
+    def failed(self, now: float) -> None:
+        """Once more; another try that is due before stays due."""
+        self.at = min(self.at, now + min(self._longest, self._first * 2 ** min(self._failures, 16)))
+        self._failures += 1
+
+    def due(self, now: float) -> bool:
+        """Whether it is time; it is so once."""
+        if self.at > now:
+            return False
+        self.at = math.inf
+        return True
+
+    def forget(self) -> None:
+        """It went well, or is no longer wanted."""
+        self.at, self._failures = math.inf, 0
+
+
 class Uplink:
     """Leaving VEPA is immediate: the wish stands in the effects of the very call that brought the bad news."""
 
@@ -65,12 +94,11 @@ class Uplink:
         self._asks = asks(settings.mode, settings.reflective_relay)
         self._station = Station(name, request=self._asks)
         self._port = Port(name, identity, agents, self._station)
-        self._attachments: dict[int, LinkState] = {}
+        self._attachments: dict[int, LinkState] = {}  # by ifindex, which is unique in our namespace only
+        self._foreign: tuple[LinkState, ...] = ()
         self._released = False
-        self._stuck: frozenset[int] = frozenset()  # attachments that did not take the mode, until the next try
-        self._refused = False  # an attachment did not take VEPA: none may be in it, until the next try
-        self._retry_at = math.inf
-        self._failures = 0
+        self._stuck: frozenset[int] = frozenset()  # attachments that did not leave VEPA, until the next try
+        self._leaving, self._entering = _Retries(*_LEAVING), _Retries(*_ENTERING)
         self._decision = self._decide()
         self._since = (now, Mode.VEB, State.DOWN, Reason.NO_PEER)
         self._status = self._collect(now)
@@ -82,7 +110,7 @@ class Uplink:
     @property
     def deadline(self) -> float:
         """When `on_deadline` has something to do, the loop's clock in seconds."""
-        return min(self._port.deadline, self._retry_at)
+        return min(self._port.deadline, self._leaving.at, self._entering.at)
 
     @property
     def status(self) -> UplinkStatus:
@@ -95,23 +123,30 @@ class Uplink:
 
     def receive(self, octets: bytes, vlan: int | None, now: float) -> list[Effect]:
         """One frame that came in on the port; `vlan` as the kernel says, None for an untagged one."""
-        return self._after(self._port.receive(octets, vlan, now), now)
+        before = self._station.evidence
+        effects = self._port.receive(octets, vlan, now)
+        if self._station.evidence is before:  # most frames say what is known: what they cost must not grow with guests
+            return effects
+        return self._after(effects, now)
 
     def link(self, port: LinkState | None, attachments: Sequence[LinkState], now: float) -> list[Effect]:
         """The port, and all macvlan and macvtap devices on it, as the kernel has them now."""
-        self._attachments = {link.ifindex: link for link in attachments}
-        guests = frozenset(link.address for link in attachments if link.address is not None and not link.foreign)
+        self._attachments = {link.ifindex: link for link in attachments if not link.foreign}
+        self._foreign = tuple(link for link in attachments if link.foreign)
+        guests = frozenset(link.address for link in attachments if link.address is not None)
         return self._after(self._port.link(port, guests, now), now)
 
     def on_deadline(self, now: float) -> list[Effect]:
         """Time has come for something."""
-        if self._retry_at <= now:
-            self._forget_failure()
+        self._entering.due(now)
+        if self._leaving.due(now):
+            self._stuck = frozenset()
         return self._after(self._port.on_deadline(now), now)
 
     def release(self, now: float) -> list[Effect]:
         """The agent stops: guests into the fallback first, then the shutdown LLDPDU."""
         self._released = True
+        self._forget_failures()  # what did not leave is tried once more, for nobody will later
         return [*self._after([], now), *self._port.withdraw(now)]
 
     def actuated(self, outcome: Actuated, now: float) -> list[Effect]:
@@ -121,46 +156,48 @@ class Uplink:
             return []
         if not isinstance(outcome.effect, SetModes):
             return []
-        wished = outcome.effect.modes
-        self._read_back(wished, outcome.modes or {})
-        stuck = frozenset(index for index, mode in wished.items() if self._mode(index) not in (mode, None))
-        if not stuck:
-            self._failures = 0
-            return self._after([], now)
-        fault = self._failed(outcome, stuck, now)
-        return [fault, *self._after([], now)]
+        wished, unread = outcome.effect.modes, outcome.modes is None
+        self._read_back(wished, outcome.modes)
+        here = {index: link for index, link in self._attachments.items() if index in wished}
+        stuck = frozenset(index for index, link in here.items() if unread or link.mode is not wished[index])
+        retries = self._entering if MacvlanMode.VEPA in wished.values() else self._leaving
+        if stuck:
+            return [self._failed(outcome, stuck, retries, now), *self._after([], now)]
+        if retries is self._entering or not self._stuck:
+            retries.forget()
+        return self._after([], now)
 
     # --- what follows
 
-    def _read_back(self, wished: Mapping[int, MacvlanMode], modes: Mapping[int, MacvlanMode]) -> None:
-        """What the kernel says now; a device that has gone is no failure."""
-        for index in wished:
-            if index not in modes:
-                self._attachments.pop(index, None)
-            elif index in self._attachments:
-                self._attachments[index] = replace(self._attachments[index], mode=modes[index])
+    def _read_back(self, wished: Mapping[int, MacvlanMode], modes: Mapping[int, MacvlanMode] | None) -> None:
+        """What the kernel says now; a device that has gone is no failure. If it says nothing, the worst holds: VEPA."""
+        for index in wished.keys() & self._attachments.keys():
+            if modes is None or index in modes:
+                mode = MacvlanMode.VEPA if modes is None else modes[index]
+                self._attachments[index] = replace(self._attachments[index], mode=mode)
+            else:
+                del self._attachments[index]
 
-    def _mode(self, index: int) -> MacvlanMode | None:
-        link = self._attachments.get(index)
-        return None if link is None else link.mode
-
-    def _failed(self, outcome: Actuated, stuck: frozenset[int], now: float) -> Faulted:
+    def _failed(self, outcome: Actuated, stuck: frozenset[int], retries: _Retries, now: float) -> Faulted:
         """Towards VEB nothing is rolled back; towards VEPA all go back, for half a VEPA is a black hole."""
-        assert isinstance(outcome.effect, SetModes)
-        self._refused = MacvlanMode.VEPA in outcome.effect.modes.values()
-        self._stuck = frozenset() if self._refused else stuck
-        first, last = _RETRY_ENTERING if self._refused else _RETRY_LEAVING
-        delay = min(last, first * 2 ** min(self._failures, 16))
-        self._failures += 1
+        retries.failed(now)
+        if retries is self._leaving:
+            self._stuck |= stuck
         self.mode_errors += 1
-        self._retry_at = now + delay
         names = ", ".join(sorted(self._attachments[index].name for index in stuck))
         errors = sorted({errno.errorcode.get(n, str(n)) for i, n in outcome.errors.items() if i in stuck})
         why = ", ".join(errors) if errors else "the kernel reported no error, yet the mode is another one"
-        return Faulted(self.name, "mode_not_set", f"{names}: {why}; next try in {delay:g} s")
+        return Faulted(self.name, "mode_not_set", f"{names}: {why}; next try in {retries.at - now:.3g} s")
 
-    def _forget_failure(self) -> None:
-        self._retry_at, self._stuck, self._refused = math.inf, frozenset(), False
+    def _forget_failures(self) -> None:
+        self._stuck = frozenset()
+        self._leaving.forget()
+        self._entering.forget()
+
+    @property
+    def _refused(self) -> bool:
+        """An attachment did not take VEPA: none may be in it, until the next try."""
+        return self._entering.at < math.inf
 
     def _decide(self) -> Decision:
         return decide(self._asks and not self._released, self._station.evidence)
@@ -176,8 +213,7 @@ class Uplink:
         before = self._decision.mode
         self._decision = self._decide()
         if self._decision.mode is not before:  # another target: what failed on the way to the old one is no news
-            self._forget_failure()
-            self._failures = 0
+            self._forget_failures()
         modes = self._wishes()
         if modes:  # what becomes of them is told when it is known
             return [*modes, *effects]
@@ -201,15 +237,15 @@ class Uplink:
         new = self._status
         if new == old:
             return []
+        why = _SENTENCES.get(new.reason, self._decision.row.sentence)
         effects: list[Effect] = [Publish(new)]
         if new.mode is not old.mode:
             self.transitions[old.mode.value, new.mode.value, new.reason.value] += 1
             effects.append(Moved("uplink", self.name, old.mode.value, new.mode.value, new.reason.value))
         elif new.reason is not old.reason:
-            why = self._decision.row.sentence
             effects.append(Moved("decision", self.name, old.reason.value, new.reason.value, why))
         if new.degraded and (new.reason, new.degraded) != (old.reason, old.degraded):
-            detail = f"mode vepa is configured and guests are in veb: {self._decision.row.sentence}"
+            detail = f"mode vepa is configured and guests are in veb: {why}"
             effects.append(Faulted(self.name, "vepa_missed", detail))
         return effects
 
@@ -234,7 +270,7 @@ class Uplink:
 
     def _collect(self, now: float) -> UplinkStatus:
         settings, effective = self._settings, self._effective()
-        reason = Reason.ATTACHMENT_OUT_OF_REACH if self._refused else self._decision.reason
+        reason = self._reason()
         state = self._state(effective)
         if self._since[1:] != (effective, state, reason):
             self._since = (now, effective, state, reason)
@@ -244,16 +280,25 @@ class Uplink:
             configured_mode=settings.mode,
             reflective_relay=settings.reflective_relay,
             fallback=settings.fallback,
-            apply=settings.applies,
+            apply=settings.apply,
             mode=effective,
             backend=self._decision.backend,
             state=state,
             reason=reason,
             since=self._since[0],
             relay=self._relay(),
-            attachments=tuple(self._attachment(link) for _, link in sorted(self._attachments.items())),
+            attachments=tuple(self._attachment(link) for link in self._links()),
             would=None if settings.applies else self._would(),
         )
+
+    def _reason(self) -> Reason:
+        if self._released:
+            return Reason.RELEASED
+        return Reason.ATTACHMENT_OUT_OF_REACH if self._refused else self._decision.reason
+
+    def _links(self) -> list[LinkState]:
+        """All attachments in a fixed order, those in other namespaces last."""
+        return [*sorted(self._attachments.values(), key=_order), *sorted(self._foreign, key=_order)]
 
     def _would(self) -> Would:
         """What the agent would do if it were let: as configured, or as `auto` where it only observes."""
@@ -281,6 +326,10 @@ class Uplink:
         reach = _reach(link)
         wanted = _KERNEL_MODE[self._wanted] if reach is Reach.MANAGED and self._settings.applies else None
         return AttachmentStatus(link.name, link.ifindex, reach, link.mode, wanted)
+
+
+def _order(link: LinkState) -> tuple[int, str]:
+    return link.ifindex, link.name
 
 
 def _reach(link: LinkState) -> Reach:

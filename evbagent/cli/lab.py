@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import sys
 
 import click
@@ -39,6 +40,7 @@ def command(script: bool, story: str, guests: int, sabotage: str | None, form: F
     if story not in STORIES:
         fail(Exit.USAGE, f"there is no story {story!r} (there are: {', '.join(STORIES)})", form=form)
     _enter(form)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # taken down in order, as by Ctrl-C
     try:
         if script:
             report = asyncio.run(_play(story, guests, sabotage, form))

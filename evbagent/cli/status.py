@@ -13,10 +13,13 @@ import msgspec
 
 from evbagent.cli.exits import Exit, Format, fail, format_option, print_json
 from evbagent.cli.settings import config_option, read
-from evbagent.linux.files import Lock
+from evbagent.config import Settings
+from evbagent.linux.files import Pulse
 from evbagent.policy.document import status_of
 
 __all__ = ["command", "table"]
+
+_MISSHAPEN = (ValueError, LookupError, AttributeError, TypeError)  # what reading JSON of another shape may raise
 
 
 @click.command("status")
@@ -29,7 +32,7 @@ def command(uplink: str | None, config: str | None, policy: str | None, form: Fo
     if policy is None:
         settings = read(config, form)
         policy = settings.policy_path
-        _require_daemon(Path(settings.run_dir), form)
+        _require_daemon(settings, form)
     status = _read(Path(policy), form)
     if uplink is not None:
         here = [entry["name"] for entry in status["uplinks"]]
@@ -43,17 +46,20 @@ def command(uplink: str | None, config: str | None, policy: str | None, form: Fo
     elif not status["uplinks"]:
         click.echo("The daemon has no uplink: its configuration names none that is here.")
     else:
-        click.echo(table(status), nl=False)
+        try:
+            click.echo(table(status), nl=False)
+        except _MISSHAPEN as error:
+            fail(Exit.FAILED, f"{policy} is no policy document of this version: {error!r}")
 
 
-def _require_daemon(run_dir: Path, form: Format) -> None:
+def _require_daemon(settings: Settings, form: Format) -> None:
     try:
-        holder = Lock(run_dir / "evbagent.lock").holder()
-    except PermissionError as error:
-        fail(Exit.NOT_PERMITTED, f"{error.filename} can't be read: {error.strerror}", form=form)
-    if holder is None:
+        alive = Pulse.beats(Path(settings.pulse_path))
+    except OSError as error:
+        fail(Exit.NOT_PERMITTED, f"{settings.pulse_path} can't be reached: {error.strerror}", form=form)
+    if not alive:
         hint = "start it (`evbagent run`), name its configuration (--config), or read a document as it is (--policy)"
-        fail(Exit.NOT_RUNNING, f"no daemon runs with the run folder {run_dir}", hint=hint, form=form)
+        fail(Exit.NOT_RUNNING, f"no daemon runs with the run folder {settings.run_dir}", hint=hint, form=form)
 
 
 def _read(path: Path, form: Format) -> dict[str, Any]:
@@ -63,8 +69,10 @@ def _read(path: Path, form: Format) -> dict[str, Any]:
         fail(Exit.NOT_RUNNING, f"there is no policy document at {path}", hint="the daemon writes it", form=form)
     except PermissionError as error:
         fail(Exit.NOT_PERMITTED, f"{path} can't be read: {error.strerror}", form=form)
-    except (msgspec.DecodeError, KeyError, AttributeError, TypeError) as error:
-        fail(Exit.FAILED, f"{path} is no policy document: {error}", form=form)
+    except OSError as error:
+        fail(Exit.FAILED, f"{path} can't be read: {error.strerror}", form=form)
+    except _MISSHAPEN as error:
+        fail(Exit.FAILED, f"{path} is no policy document of this version: {error!r}", form=form)
 
 
 def table(status: dict[str, Any], width: int | None = None) -> str:
@@ -85,7 +93,7 @@ def table(status: dict[str, Any], width: int | None = None) -> str:
         console.print(grid)
         for note in notes:
             console.print(Text(note))
-    return capture.get()
+    return "".join(f"{line.rstrip()}\n" for line in capture.get().splitlines())
 
 
 def _width() -> int:

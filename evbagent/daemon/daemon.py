@@ -18,23 +18,24 @@ from evbagent.daemon.notify import Notifier
 from evbagent.daemon.publish import PolicyFile
 from evbagent.daemon.reactions import Reactions
 from evbagent.daemon.runner import Actuator, Runner
-from evbagent.effects import Effect
 from evbagent.linux.capabilities import NET_ADMIN, NET_RAW, missing
-from evbagent.linux.files import Lock
+from evbagent.linux.files import Lock, Pulse
 from evbagent.linux.kernel import Kernel
 from evbagent.linux.links import LinkEvents, LinkTable
 from evbagent.linux.rtnetlink import RouteSocket
 from evbagent.lldp.agent import AgentSettings
 from evbagent.lldp.timers import TransmitSettings
 from evbagent.port import Identity
-from evbagent.status import DaemonStatus, UplinkStatus
+from evbagent.status import ConfiguredMode, DaemonStatus, UplinkStatus
 from evbagent.uplink import Uplink, UplinkSettings
 from evbagent.wire.ethernet import Scope
 from evbagent.wire.octets import MacAddress
 
-__all__ = ["AlreadyRunning", "Daemon", "NoSuchInterface", "NotPermitted", "StartError", "agents"]
+__all__ = ["AlreadyRunning", "Daemon", "NoSuchInterface", "NotPermitted", "StartError"]
 
+_PURPOSES: Final = {NET_RAW: "to hear and send LLDP", NET_ADMIN: "to change the modes of attachments"}
 _SLOW: Final = 30.0  # seconds between looks at everything, events or none
+_LOOK_AGAIN: Final = 1.0  # seconds, where the kernel did not answer
 _DUMP_SHARE: Final = 4  # after a dump, no other one for this many times its own duration
 
 
@@ -54,23 +55,13 @@ class AlreadyRunning(StartError):
     """Another daemon has the run folder."""
 
 
-def agents(settings: Settings, phase: float) -> dict[Scope, AgentSettings]:
-    """What a port's LLDP agents are told; `phase` is a share of the interval, the same for all agents of a port."""
-    lldp = settings.lldp
-    timing = TransmitSettings(
-        interval=lldp.interval,
-        hold=lldp.hold,
-        fast_interval=lldp.fast_interval,
-        fast_init=lldp.fast_start,
-        credit=lldp.credit,
-        phase=lldp.interval * phase,
-    )
-    limit = settings.neighbors.limit
-    return {
-        scope: AgentSettings(scope in lldp.transmit, scope in lldp.receive, limit, timing)
-        for scope in Scope
-        if scope in lldp.transmit or scope in lldp.receive
-    }
+def _demand(capability: str) -> None:
+    """Raises `NotPermitted` where this process lacks it."""
+    if missing(capability):
+        raise NotPermitted(
+            f"{capability} is missing ({_PURPOSES[capability]}): run it as root, or give it the capability"
+            " (AmbientCapabilities= in a unit, setpriv --ambient-caps)"
+        )
 
 
 class Daemon:
@@ -97,12 +88,13 @@ class Daemon:
         self._policy = PolicyFile(Path(settings.policy_path), self._host, self._statuses, journal)
         self._stopping = asyncio.Event()
         self._failure: BaseException | None = None
+        self._indexes: dict[str, int] = {}  # the interface that an uplink was last, which a rename does not change
         self._next_dump = 0.0
         self._dump_later: asyncio.TimerHandle | None = None
 
     async def run(self) -> None:
         """The whole life of the daemon."""
-        self._check_capabilities()
+        _demand(NET_RAW)
         self._take_run_dir()
         self._loop = asyncio.get_running_loop()
         self._loop.set_exception_handler(self._on_bug)
@@ -114,45 +106,37 @@ class Daemon:
             self._start()
             await self._serve()
         finally:
-            self._stop()
+            self._close()
         if self._failure is not None:
             raise StartError(f"a bug of ours ended the daemon: {self._failure!r}") from self._failure
 
     # --- beginning
 
-    def _check_capabilities(self) -> None:
-        applies = any(uplink.applies for uplink in self._settings.uplinks.values())
-        wanted = (NET_RAW, NET_ADMIN) if applies and not self._only_observed() else (NET_RAW,)
-        lacking = missing(*wanted)
-        if lacking:
-            purpose = {NET_RAW: "to hear and send LLDP", NET_ADMIN: "to change the modes of attachments"}
-            what = " and ".join(f"{name} ({purpose[name]})" for name in lacking)
-            raise NotPermitted(f"{what} is missing: run it as root or give it the capability (AmbientCapabilities=)")
-
-    def _only_observed(self) -> bool:
-        return bool(self._only) and not any(name in self._settings.uplinks for name in self._only)
-
     def _take_run_dir(self) -> None:
         path = self._lock.path
         try:
-            path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+            if not path.parent.is_dir():
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.parent.chmod(0o755)  # whatever the umask: others read the policy document in it
             taken = self._lock.take()
         except OSError as error:
             raise StartError(f"the run folder can't be used: {error}; run_dir names another one") from None
         if not taken:
-            raise AlreadyRunning(
-                f"process {self._lock.holder()} already runs in {path.parent}: end it, or set another run_dir"
-            )
+            holder = self._lock.holder()
+            raise AlreadyRunning(f"process {holder} already runs in {path.parent}: end it, or set another run_dir")
+        self._pulse = Pulse(Path(self._settings.pulse_path))
 
     def _start(self) -> None:
         self._links.refresh(foreign=True)
         chosen = self._choose()
+        if any(uplink.applies for uplink in chosen.values()):
+            _demand(NET_ADMIN)
         identity = Identity(self._chassis(chosen), self._host)
         now = self._loop.time()
         actuator = self._wrap(Kernel(self._route, self._links))
         for name, settings in chosen.items():
             phase = random.uniform(0.25, 1.0)
-            uplink = Uplink(name, settings, identity, agents(self._settings, phase), now)
+            uplink = Uplink(name, settings, identity, self._agents(settings, phase), now)
             self._uplinks[name] = uplink
             self._runners[name] = Runner(
                 uplink,
@@ -161,10 +145,32 @@ class Daemon:
                 publish=self._policy.changed,
                 reaction=self._reactions.observe,
             )
-        self._distribute()
+        self._distribute(starting=True)
         self._loop.add_reader(self._events, self._on_links)
         self._slow = self._loop.call_later(_SLOW, self._on_slow)
         self._policy.changed()
+
+    def _agents(self, uplink: UplinkSettings, phase: float) -> dict[Scope, AgentSettings]:
+        """What a port's LLDP agents are told; `phase` is a share of the interval, the same for all agents of a port.
+
+        One that only observes is silent: beside another agent on this host it would be a second station to the switch.
+        """
+        lldp = self._settings.lldp
+        timing = TransmitSettings(
+            interval=lldp.interval,
+            hold=lldp.hold,
+            fast_interval=lldp.fast_interval,
+            fast_init=lldp.fast_start,
+            credit=lldp.credit,
+            phase=lldp.interval * phase,
+        )
+        transmit = () if uplink.mode is ConfiguredMode.OBSERVE else lldp.transmit
+        limit = self._settings.neighbors.limit
+        return {
+            scope: AgentSettings(scope in transmit, scope in lldp.receive, limit, timing)
+            for scope in Scope
+            if scope in transmit or scope in lldp.receive
+        }
 
     def _choose(self) -> dict[str, UplinkSettings]:
         """The uplinks to run on; raises `NoSuchInterface` where there are none, or one asked for is not there."""
@@ -199,7 +205,7 @@ class Daemon:
 
     async def _serve(self) -> None:
         """Until a signal comes. What is slow to import comes last, after the first frames have left."""
-        notifier = await Notifier.open()
+        notifier = await Notifier.open(self._journal)
         server = None
         try:
             names = ", ".join(self._uplinks)
@@ -210,7 +216,7 @@ class Daemon:
             await self._stopping.wait()
             await notifier.send(STOPPING="1")
         finally:
-            self._release()
+            self._leave()
             if server is not None:
                 await server.close()
             notifier.close()
@@ -245,36 +251,55 @@ class Daemon:
             self._dump_later = self._loop.call_at(self._next_dump, self._look)
 
     def _reopen_events(self) -> None:
+        fresh = LinkEvents()
         self._loop.remove_reader(self._events)
         self._events.close()
-        self._events = LinkEvents()
+        self._events = fresh
         self._loop.add_reader(self._events, self._on_links)
 
     def _look(self, *, foreign: bool = False) -> None:
-        self._dump_later = None
+        if self._dump_later is not None:
+            self._dump_later.cancel()
+            self._dump_later = None
         began = self._loop.time()
-        changed = self._links.refresh(foreign=foreign)
+        try:
+            changed = self._links.refresh(foreign=foreign)
+        except OSError as error:
+            self._journal.log(Level.ERROR, "the links can't be read, next try in a second", error=error)
+            self._dump_later = self._loop.call_later(_LOOK_AGAIN, self._look)
+            return
         ended = self._loop.time()
         self._next_dump = ended + _DUMP_SHARE * (ended - began)
-        if changed:
+        if changed or foreign:
             self._distribute()
 
     def _on_slow(self) -> None:
         self._slow = self._loop.call_later(_SLOW, self._on_slow)
         self._look(foreign=True)
 
-    def _distribute(self) -> None:
-        """Every uplink gets its port and attachments as they are now."""
+    def _distribute(self, *, starting: bool = False) -> None:
+        """Every uplink gets its port and attachments as they are now.
+
+        An interface that lost its name, or can't be listened on, is no port any more; the attachments on it still are
+        there, and belong into the fallback. Raises `NotPermitted` when starting, for nobody should begin deaf.
+        """
         for name, runner in self._runners.items():
             port = self._links.named(name)
-            attachments = [] if port is None else self._links.attachments(port.ifindex)
+            if port is not None:
+                self._indexes[name] = port.ifindex
+            lower = self._indexes.get(name)
+            attachments = [] if lower is None or lower not in self._links else self._links.attachments(lower)
             try:
                 runner.attach(port, everything=port is not None and self._links.needs_everything(port))
-            except OSError as error:  # it has gone since the dump; the next one will know
+            except OSError as error:
+                if starting and isinstance(error, PermissionError):
+                    raise NotPermitted(
+                        f"{name} can't be listened on: {error} ({NET_RAW} in another namespace?)"
+                    ) from None
                 self._journal.log(Level.WARNING, "no socket on the uplink", uplink=name, error=error)
                 port = None
-            effects: list[Effect] = self._uplinks[name].link(port, attachments, self._loop.time())
-            runner.perform(effects)
+                runner.attach(None, everything=False)
+            runner.perform(self._uplinks[name].link(port, attachments, self._loop.time()))
 
     # --- what is told
 
@@ -290,6 +315,7 @@ class Daemon:
             ports=tuple(port for uplink in uplinks for port in uplink.ports(now)),
             transitions={(u.name, *key): count for u in uplinks for key, count in u.transitions.items()},
             mode_errors={uplink.name: uplink.mode_errors for uplink in uplinks},
+            policy_errors=self._policy.failures,
             reactions=self._reactions.status,
         )
 
@@ -297,11 +323,16 @@ class Daemon:
 
     def _on_bug(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """An exception that nobody caught: guests are safe in VEB, so go there and end."""
+        self._stopping.set()
         self._failure = context.get("exception") or RuntimeError(context.get("message"))
         self._journal.log(Level.ERROR, "an unexpected error ends the daemon", error=repr(self._failure))
-        self._stopping.set()
 
-    def _release(self) -> None:
+    def _leave(self) -> None:
+        """Release every uplink, whatever happens to one of them; nothing that changes from now on is looked at."""
+        self._loop.remove_reader(self._events)
+        for handle in (self._slow, self._dump_later):
+            if handle is not None:
+                handle.cancel()
         for name, runner in self._runners.items():
             try:
                 runner.release()
@@ -310,15 +341,12 @@ class Daemon:
                 self._journal.log(Level.ERROR, "the uplink can't be released", uplink=name, error=repr(error))
         self._policy.write()
 
-    def _stop(self) -> None:
-        for handle in (getattr(self, "_slow", None), self._dump_later):
-            if handle is not None:
-                handle.cancel()
+    def _close(self) -> None:
         for runner in self._runners.values():
             runner.close()
-        self._loop.remove_reader(self._events)
         self._events.close()
         self._route.close()
+        self._pulse.close()
         self._lock.release()
         self._journal.log(Level.INFO, "ended", pid=os.getpid())
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-import sys
+import os
+import select
 from enum import IntEnum
-from typing import TextIO
+from typing import Final
 
 __all__ = ["Journal", "Level"]
+
+_LONGEST: Final = 2048  # octets; less than PIPE_BUF, for which poll(2) promises room in a pipe
 
 
 class Level(IntEnum):
@@ -19,18 +22,34 @@ class Level(IntEnum):
 
 
 class Journal:
-    """Writes to `stream` (standard error unless told); `prefixed` puts `<N>` in front, for systemd."""
+    """Writes to `descriptor`; `prefixed` puts `<N>` in front, for systemd.
 
-    def __init__(self, stream: TextIO | None = None, *, prefixed: bool = False) -> None:
-        self._stream = sys.stderr if stream is None else stream
+    It never raises and never waits: a reader that has gone, or reads no more, must not keep guests in VEPA. What can't
+    be written is dropped, and how much it was is said as soon as somebody reads again.
+    """
+
+    def __init__(self, descriptor: int = 2, *, prefixed: bool = False) -> None:
+        self._descriptor = descriptor
         self._prefixed = prefixed
+        self._poll = select.poll()
+        self._poll.register(descriptor, select.POLLOUT)
+        self._lost = 0
 
     def log(self, level: Level, message: str, /, **keys: object) -> None:
         """One line; a value with blanks or quotes is quoted."""
+        if self._lost and self._write(Level.WARNING, f"lines that nobody read were dropped count={self._lost}"):
+            self._lost = 0
         words = [message, *(f"{key}={_quoted(str(value))}" for key, value in keys.items())]
+        self._lost += not self._write(level, " ".join(words))
+
+    def _write(self, level: Level, text: str) -> bool:
         prefix = f"<{level.value}>" if self._prefixed else f"{level.name.lower()}: "
-        self._stream.write(f"{prefix}{' '.join(words)}\n")
-        self._stream.flush()
+        line = (prefix + text).encode(errors="backslashreplace")[:_LONGEST] + b"\n"
+        try:
+            writable = any(event & select.POLLOUT for _, event in self._poll.poll(0))
+            return writable and os.write(self._descriptor, line) > 0
+        except OSError:
+            return False
 
 
 def _quoted(text: str) -> str:

@@ -57,6 +57,9 @@ class Renderer(Collector):
         for uplink, count in sorted(status.mode_errors.items()):
             errors.add_metric([uplink], count)
         yield errors
+        yield CounterMetricFamily(
+            "evbagent_policy_write_errors", "Policy documents that could not be written.", status.policy_errors
+        )
         reactions = status.reactions
         buckets = [(str(bound), count) for bound, count in zip(reactions.bounds, reactions.counts, strict=True)]
         yield HistogramMetricFamily(
@@ -126,20 +129,29 @@ def _attachments(uplinks: Iterable[UplinkStatus]) -> Metric:
 def _ports(ports: Iterable[PortStatus]) -> Iterator[Metric]:
     ports = list(ports)
     neighbors = GaugeMetricFamily("evbagent_neighbors", "Live LLDP neighbors.", labels=["port", "scope"])
-    discards = CounterMetricFamily("evbagent_lldp_discards", "Frames that went no further.", labels=["port", "reason"])
+    discards = CounterMetricFamily(
+        "evbagent_lldp_discards", "Frames that went no further.", labels=["port", "scope", "reason"]
+    )
+    too_many = GaugeMetricFamily(
+        "evbagent_too_many_neighbors", "Whether a neighbor found no room in the table.", labels=["port", "scope"]
+    )
     families = {
         name: CounterMetricFamily(f"evbagent_lldp_{name}", f"{text}.", labels=["port", "scope"])
         for name, text in _COUNTERS
     }
     for port in ports:
         for reason, count in sorted(port.discards.items()):
-            discards.add_metric([port.name, reason], count)
+            discards.add_metric([port.name, "none", reason], count)
         for scope in port.scopes:
             labels = [port.name, scope.scope]
             neighbors.add_metric(labels, scope.neighbors)
+            too_many.add_metric(labels, float(scope.too_many_neighbors))
+            for reason, count in sorted(scope.counters.discards.items()):
+                discards.add_metric([*labels, reason], count)
             for name, family in families.items():
                 family.add_metric(labels, getattr(scope.counters, f"{name}_total"))
     yield neighbors
+    yield too_many
     yield discards
     yield from families.values()
 

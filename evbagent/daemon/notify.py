@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 
 import asyncio_dgram
+from asyncio_dgram.aio import DatagramClient  # the package itself does not export it
+
+from evbagent.daemon.journal import Journal, Level
 
 __all__ = ["Notifier"]
 
@@ -13,12 +17,12 @@ __all__ = ["Notifier"]
 class Notifier:
     """Tells the service manager how far we are."""
 
-    def __init__(self, stream: asyncio_dgram.DatagramClient | None) -> None:
+    def __init__(self, stream: DatagramClient | None) -> None:
         self._stream = stream
 
     @classmethod
-    async def open(cls) -> Notifier:
-        """Raises `OSError` where NOTIFY_SOCKET is set and nobody listens there."""
+    async def open(cls, journal: Journal) -> Notifier:
+        """Where NOTIFY_SOCKET can't be reached, that is logged, and the daemon runs all the same."""
         path = os.environ.get("NOTIFY_SOCKET", "")
         if not path:
             return cls(None)
@@ -26,16 +30,18 @@ class Notifier:
         try:
             sock.connect("\0" + path[1:] if path.startswith("@") else path)
             stream = await asyncio_dgram.from_socket(sock)
-            assert isinstance(stream, asyncio_dgram.DatagramClient), "a connected socket is a client's"
-            return cls(stream)
-        except BaseException:
+            assert isinstance(stream, DatagramClient), "a connected socket is a client's"
+        except OSError as error:
             sock.close()
-            raise
+            journal.log(Level.WARNING, "the service manager can't be told", NOTIFY_SOCKET=path, error=error)
+            return cls(None)
+        return cls(stream)
 
     async def send(self, **assignments: str) -> None:
-        """For example `send(READY="1", STATUS="2 uplinks")`."""
+        """For example `send(READY="1", STATUS="2 uplinks")`; a manager that has gone is not worth an error."""
         if self._stream is not None:
-            await self._stream.send("\n".join(f"{key}={value}" for key, value in assignments.items()).encode())
+            with contextlib.suppress(OSError):
+                await self._stream.send("\n".join(f"{key}={value}" for key, value in assignments.items()).encode())
 
     def close(self) -> None:
         if self._stream is not None:

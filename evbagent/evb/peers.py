@@ -13,7 +13,7 @@ from evbagent.wire.lldpdu import Lldpdu, Msap
 
 __all__ = ["Peers"]
 
-_GONE: Final = frozenset({Change.EXPIRED, Change.SHUT_DOWN, Change.CLEARED})
+_GONE: Final = frozenset({Change.EXPIRED, Change.SHUT_DOWN, Change.EVICTED, Change.CLEARED})
 
 
 class Peers:

@@ -113,8 +113,8 @@ class Station(Machine[StationState]):
         effects = self.run(now)
         self._another_peer()
         self._hear_echo()
-        evidence = self._collect(now)
-        if evidence != self.evidence:  # `since` stays that of the first of equal ones
+        evidence = self._collect()
+        if evidence != self.evidence:  # who holds the old one sees by identity that there is no news
             self.evidence = evidence
         return effects
 
@@ -134,11 +134,9 @@ class Station(Machine[StationState]):
         silent = bridge.station == StationStatus() and self._receptions >= _ECHO_PATIENCE
         self._acknowledged |= silent or bridge.station.rr_request == self._request
 
-    def _collect(self, now: float) -> RelayEvidence:
+    def _collect(self) -> RelayEvidence:
         single = self._peers.single
-        common = RelayEvidence(
-            self._request, peers=self._peers.count, crowded=self._peers.crowded, lost=self._lost, since=now
-        )
+        common = RelayEvidence(self._request, peers=self._peers.count, crowded=self._peers.crowded, lost=self._lost)
         if single is None:
             return common
         msap, evb = single
@@ -154,5 +152,4 @@ class Station(Machine[StationState]):
             echoed=None if silent else evb.station.rr_request == self._request,
             acknowledged=self._acknowledged,
             lost=common.lost,
-            since=now,
         )

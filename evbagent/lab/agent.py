@@ -43,6 +43,7 @@ class AgentProcess:
         settings = {"run_dir": str(self.run_dir), "metrics": {"listen": "127.0.0.1:9817"}, **self.settings}
         self.config.write_text(yaml.safe_dump(settings))
         drop = ["setpriv", "--no-new-privs", "--inh-caps=-all", "--bounding-set=-all,+net_raw,+net_admin"]
+        drop += ["--pdeathsig=KILL"]  # a lab that is killed leaves no daemon behind
         daemon = [sys.executable, "-m", self.module, "run", "--config", str(self.config)]
         with self.log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(

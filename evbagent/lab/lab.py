@@ -49,7 +49,7 @@ class Lab:
             self.folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="evbagent-lab-")))
             journal = self._journal
             if journal is None:
-                journal = Journal(stack.enter_context((self.folder / "switch.log").open("w", encoding="utf-8")))
+                journal = Journal(stack.enter_context((self.folder / "switch.log").open("wb")).fileno())
             self.host_namespace, self.switch_namespace = Namespace("host"), Namespace("switch")
             stack.callback(self.host_namespace.close)
             stack.callback(self.switch_namespace.close)

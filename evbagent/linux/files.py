@@ -1,15 +1,18 @@
-"""Files that others rely on: replaced whole or not at all, and a lock that dies with its process."""
+"""Files that others rely on: replaced whole or not at all, and signs of life that die with their process."""
 
 from __future__ import annotations
 
 import fcntl
 import os
+import socket
 from pathlib import Path
 from typing import Final
 
-__all__ = ["Lock", "replace_file"]
+__all__ = ["Lock", "Pulse", "replace_file"]
 
-_MODE: Final = 0o644
+_READABLE: Final = 0o644
+_PRIVATE: Final = 0o600
+_ANYBODY: Final = 0o666
 
 
 def replace_file(path: Path, content: bytes) -> None:
@@ -18,17 +21,19 @@ def replace_file(path: Path, content: bytes) -> None:
     Raises `OSError`.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, _MODE)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
     try:
-        os.fchmod(descriptor, _MODE)
-        os.write(descriptor, content)
-    finally:
-        os.close(descriptor)
-    temporary.replace(path)
+        with os.fdopen(os.open(temporary, flags, _READABLE), "wb") as file:
+            os.fchmod(file.fileno(), _READABLE)
+            file.write(content)
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
 
 
 class Lock:
-    """An exclusive flock; anybody may ask whether it is held."""
+    """An exclusive flock. Nobody else may even open the file: a reader's lock would keep the daemon from starting."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -36,33 +41,58 @@ class Lock:
 
     def take(self) -> bool:
         """False where another process has it. Raises `OSError` where the file can't be made."""
-        descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, _MODE)
-        if not _lock(descriptor, fcntl.LOCK_EX):
+        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+        descriptor = os.open(self.path, flags, _PRIVATE)
+        try:
+            os.fchmod(descriptor, _PRIVATE)
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
             os.close(descriptor)
             return False
+        except BaseException:
+            os.close(descriptor)
+            raise
         os.ftruncate(descriptor, 0)
         os.write(descriptor, f"{os.getpid()}\n".encode())
         self._descriptor = descriptor
         return True
 
-    def holder(self) -> int | None:
-        """The process that has it, None where nobody has. Raises `OSError` where the file can't be read."""
-        try:
-            descriptor = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
-        except FileNotFoundError:
-            return None
-        try:
-            return None if _lock(descriptor, fcntl.LOCK_SH) else int(os.read(descriptor, 32) or b"0")
-        finally:
-            os.close(descriptor)
+    def holder(self) -> str:
+        """The number of the process that took it last, as far as the file tells."""
+        return self.path.read_text(errors="replace").strip() or "unknown"
 
     def release(self) -> None:
         os.close(self._descriptor)
 
 
-def _lock(descriptor: int, how: int) -> bool:
-    try:
-        fcntl.flock(descriptor, how | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
+class Pulse:
+    """A socket that lives exactly as long as its process, so that anybody can see whether that still runs."""
+
+    def __init__(self, path: Path) -> None:
+        """Raises `OSError`. Only the holder of the run folder's lock makes one."""
+        path.unlink(missing_ok=True)
+        self._path = path
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
+        try:
+            self._socket.bind(str(path))
+            path.chmod(_ANYBODY)
+            self._socket.listen(0)
+        except BaseException:
+            self._socket.close()
+            raise
+
+    def close(self) -> None:
+        self._path.unlink(missing_ok=True)
+        self._socket.close()
+
+    @staticmethod
+    def beats(path: Path) -> bool:
+        """Whether a process listens there. Raises `PermissionError` where this user may not look."""
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC) as sock:
+            try:
+                sock.connect(str(path))
+            except BlockingIOError:
+                return True  # nobody takes connections off the queue, and it is full
+            except (FileNotFoundError, ConnectionRefusedError, NotADirectoryError):
+                return False
+        return True

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from errno import ENODEV
+from errno import EIO, ENODEV
 
 from evbagent.effects import Actuated, SetHairpin, SetModes
 from evbagent.linux.links import LinkTable
-from evbagent.linux.rtnetlink import NetlinkError, RouteSocket
+from evbagent.linux.rtnetlink import RouteSocket
 
 __all__ = ["Kernel"]
 
@@ -27,13 +27,12 @@ class Kernel:
             errors |= self._route.set_modes(here)
             return Actuated(wish, errors, modes=self._route.modes(wish.modes.keys()))
         except OSError as error:
-            return Actuated(wish, dict.fromkeys(wish.modes, error.errno or 0), modes={})
+            return Actuated(wish, dict.fromkeys(wish.modes, error.errno or EIO), modes=None)
 
     def set_hairpin(self, wish: SetHairpin) -> Actuated:
         """A bridge port's hairpin flag."""
-        errors: dict[int, int] = {}
         try:
             self._route.set_hairpin(wish.port, on=wish.on)
-        except NetlinkError as error:
-            errors[wish.port] = error.errno or 0
-        return Actuated(wish, errors, hairpin=self._route.hairpin(wish.port))
+            return Actuated(wish, {}, hairpin=self._route.hairpin(wish.port))
+        except OSError as error:
+            return Actuated(wish, {wish.port: error.errno or EIO}, hairpin=None)

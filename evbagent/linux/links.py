@@ -57,21 +57,25 @@ class LinkTable:
         Other namespaces are looked at when asked, and when an attachment has left, perhaps for one of them.
         """
         old, old_foreign = self._links, self._foreign
-        self._links = self._route.links()
-        gone = any(link.mode is not None and index not in self._links for index, link in old.items())
+        links, elsewhere = self._route.links(), old_foreign
+        gone = any(link.mode is not None and index not in links for index, link in old.items())
         if foreign or gone:
-            self._foreign = self._route.foreign_links()
+            elsewhere = self._route.foreign_links()
+        self._links, self._foreign = links, elsewhere  # both or neither: a change that was read is told
         self._by_lower = {}
-        for link in (*self._links.values(), *self._foreign):
+        for link in (*links.values(), *elsewhere):
             if link.lower is not None:
                 self._by_lower.setdefault(link.lower, []).append(link)
-        return old != self._links or old_foreign != self._foreign
+        return old != links or old_foreign != elsewhere
 
     def __iter__(self) -> Iterator[LinkState]:
         return iter(self._links.values())
 
     def named(self, name: str) -> LinkState | None:
         return next((link for link in self if link.name == name), None)
+
+    def __contains__(self, ifindex: int) -> bool:
+        return ifindex in self._links
 
     def kind(self, ifindex: int) -> str:
         """The kind of a device of ours, empty where it is none (any more)."""

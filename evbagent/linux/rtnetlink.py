@@ -75,6 +75,7 @@ _MODE_NUMBERS: Final = {mode: number for number, mode in _MODES.items()}
 _MACVLAN_KINDS: Final = frozenset({b"macvlan", b"macvtap"})
 _BATCH: Final = 64 * 1024  # octets of one sendto; the kernel takes no more than its send buffer in one message
 _RECEIVE: Final = 1 << 20
+_ANSWER_WITHIN: Final = 5  # seconds; the kernel answers at once, and the loop must not wait for ever
 _TRIES: Final = 4  # dumps that the kernel says were interrupted by a change
 
 
@@ -104,6 +105,7 @@ class RouteSocket:
     def __init__(self) -> None:
         self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, socket.NETLINK_ROUTE)
         enlarge(self._socket)
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("@ll", _ANSWER_WITHIN, 0))
         self._socket.bind((0, 0))
         self._sequence = 0
         self._interrupted = False
@@ -136,7 +138,7 @@ class RouteSocket:
         target = _attribute(_IFLA_TARGET_NETNSID, struct.pack("=i", nsid))
         try:
             return self._dump(target, foreign=own)
-        except NetlinkError:  # it has gone, or belongs to a user namespace where we have no rights: nothing to show
+        except OSError:  # it has gone, or belongs to a user namespace where we have no rights: nothing to show
             return {}
 
     def _namespaces(self) -> list[int]:
@@ -152,7 +154,7 @@ class RouteSocket:
         """The number that this namespace has for itself; the kernel gives it one when a link there refers to here."""
         fd = struct.pack("=I", self._namespace)
         self._socket.send(_message(_RTM_GETNSID, _REQUEST, self._next(), b"\0\0\0\0" + _attribute(_NETNSA_FD, fd)))
-        for kind, _, _, body in _messages(self._socket.recv(_RECEIVE)):
+        for kind, body in self._answers(single=True):
             if kind == _RTM_NEWNSID:
                 return _nsid(body)
         return _UNASSIGNED
@@ -178,15 +180,16 @@ class RouteSocket:
         return errors
 
     def modes(self, ifindexes: Collection[int]) -> dict[int, MacvlanMode]:
-        """The modes that these have now; a device that is gone, or is no macvlan, is missing."""
+        """The modes that these have now; a device that is gone, or is no macvlan, is missing. Raises `NetlinkError`."""
         found = {}
-        self._ask_for_links()
-        for kind, body in self._answers():
+        for body in self._link_messages():
             ifindex = _LINK.unpack_from(body)[2]
-            if kind == _RTM_NEWLINK and ifindex in ifindexes:
+            if ifindex in ifindexes:
                 mode = _mode(_select(_select(body, _LINK.size, _LINKINFO).get(_IFLA_LINKINFO, b""), 0, _INFO_MODE))
                 if mode is not None:
                     found[ifindex] = mode
+        if self._interrupted and len(found) < len(ifindexes):  # what is missing may be there all the same
+            raise NetlinkError(errno.EINTR, "links changed while they were read")
         return found
 
     def set_hairpin(self, ifindex: int, *, on: bool) -> None:
@@ -206,24 +209,37 @@ class RouteSocket:
         self._sequence = self._sequence % 0x7FFFFFFF + 1
         return self._sequence
 
-    def _ask_for_links(self, attributes: bytes = b"") -> None:
-        body = _LINK.pack(0, 0, 0, 0, 0) + _attribute(_IFLA_EXT_MASK, struct.pack("=I", _SKIP_STATS)) + attributes
-        self._socket.send(_message(_RTM_GETLINK, _REQUEST | _DUMP, self._next(), body))
-        self._interrupted = False
-
     def _dump(self, attributes: bytes, *, foreign: int | None) -> dict[int, LinkState]:
-        links: list[LinkState | None] = []
-        for _ in range(_TRIES):
-            self._ask_for_links(attributes)
-            links = [_link(body, foreign) for kind, body in self._answers() if kind == _RTM_NEWLINK]
-            if not self._interrupted:
-                break
+        links = [_link(body, foreign) for body in self._link_messages(attributes)]
         return {link.ifindex: link for link in links if link is not None}
 
-    def _answers(self) -> Iterator[tuple[int, bytes]]:
-        """Messages up to DONE or the ack; raises `NetlinkError` for an error."""
+    def _link_messages(self, attributes: bytes = b"") -> list[bytes]:
+        """Every link's message.
+
+        A dump that a change interrupted may lack links, and one whose answers overflowed the buffer does: it is asked
+        for again, a few times. `_interrupted` tells whether the last one was.
+        """
+        request = _LINK.pack(0, 0, 0, 0, 0) + _attribute(_IFLA_EXT_MASK, struct.pack("=I", _SKIP_STATS)) + attributes
+        for last in (*[False] * (_TRIES - 1), True):
+            self._socket.send(_message(_RTM_GETLINK, _REQUEST | _DUMP, self._next(), request))
+            self._interrupted = False
+            try:
+                bodies = [body for kind, body in self._answers() if kind == _RTM_NEWLINK]
+            except OSError as error:
+                if error.errno != errno.ENOBUFS or last:
+                    raise
+                continue
+            if last or not self._interrupted:
+                return bodies
+        raise NetlinkError(errno.ENOBUFS, os.strerror(errno.ENOBUFS))
+
+    def _answers(self, *, single: bool = False) -> Iterator[tuple[int, bytes]]:
+        """Messages up to DONE or the ack, or one where a request has a single answer; raises `NetlinkError`."""
         while True:
-            data = self._socket.recv(_RECEIVE)
+            try:
+                data = self._socket.recv(_RECEIVE)
+            except BlockingIOError:
+                raise NetlinkError(errno.ETIMEDOUT, "the kernel does not answer") from None
             for kind, flags, sequence, body in _messages(data):
                 if sequence != self._sequence:
                     continue  # an answer to a request that was given up
@@ -236,6 +252,8 @@ class RouteSocket:
                         raise NetlinkError(number, os.strerror(number))
                     return
                 yield kind, body
+                if single:
+                    return
 
     def _errors(self) -> Iterator[tuple[int, int]]:
         """What the kernel has queued by now: sequence and errno."""

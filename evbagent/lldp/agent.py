@@ -67,6 +67,7 @@ class Agent:
     def receive(self, octets: bytes, payload: bytes, now: float) -> list[NeighborChange]:
         """A frame of this scope; raises `FrameDiscarded` (counted) where it is invalid, unwanted or our own."""
         if not self._receive.port_enabled:
+            self.ignore(DiscardReason.NO_AGENT)
             raise FrameDiscarded(DiscardReason.NO_AGENT, f"nobody listens to {self._scope.value} on this port")
         if self._receive.repeats(octets):
             return self._receive.frame(octets, None, now)

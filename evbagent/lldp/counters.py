@@ -29,7 +29,7 @@ class Counters:
         """A valid LLDPDU, possibly with TLVs that had to go."""
         self.frames_in_total += 1
         self.frames_in_errors_total += bool(pdu.faults)
-        self.tlvs_discarded_total += len(pdu.faults)
+        self.tlvs_discarded_total += pdu.discarded
         self.tlvs_unrecognized_total += pdu.unrecognized
 
     def discarded(self, reason: DiscardReason) -> None:

@@ -13,6 +13,7 @@ from evbagent.lldp.counters import Counters
 from evbagent.lldp.neighbors import Neighbor, Neighbors
 from evbagent.machine import Machine
 from evbagent.wire.ethernet import DiscardReason, Scope
+from evbagent.wire.evb import Evb
 from evbagent.wire.lldpdu import Lldpdu
 
 __all__ = ["Receive", "ReceiveState"]
@@ -40,7 +41,6 @@ class Receive(Machine[ReceiveState]):
             (S.DELETE_AGED_INFO, S.LLDP_WAIT_PORT_OPERATIONAL),
             (S.LLDP_WAIT_PORT_OPERATIONAL, S.RX_LLDP_INITIALIZE),
             (S.RX_LLDP_INITIALIZE, S.RX_WAIT_FOR_FRAME),
-            (S.RX_LLDP_INITIALIZE, S.LLDP_WAIT_PORT_OPERATIONAL),
             (S.RX_WAIT_FOR_FRAME, S.LLDP_WAIT_PORT_OPERATIONAL),
             (S.RX_WAIT_FOR_FRAME, S.RX_FRAME),
             (S.RX_WAIT_FOR_FRAME, S.DELETE_INFO),
@@ -116,6 +116,7 @@ class Receive(Machine[ReceiveState]):
             self._process(now)
         elif state is ReceiveState.RX_LLDP_INITIALIZE:
             self._frame = None
+            self._too_many_until = -math.inf
             self._delete(list(self.neighbors), Change.CLEARED)
         elif state is ReceiveState.UPDATE_INFO:
             self._update(now)
@@ -147,12 +148,25 @@ class Receive(Machine[ReceiveState]):
         self._frame, self._rx_changes = None, False
         assert pdu is not None, "UPDATE_INFO is reached with a decoded LLDPDU only"
         known = self.neighbors.find(pdu.msap)
-        if self.neighbors.store(pdu, octets, now):
+        stored = self.neighbors.store(pdu, octets, now)
+        if not stored:
+            self._too_many_until = max(self._too_many_until, now + pdu.ttl)
+            stored = self._make_room(pdu) and self.neighbors.store(pdu, octets, now)
+        if stored:
             self._note(Change.ADDED if known is None else Change.UPDATED, pdu)
             return
-        self._too_many_until = max(self._too_many_until, now + pdu.ttl)
         self._counters.frames_discarded_total += 1
         self._counters.discards[DiscardReason.TOO_MANY_NEIGHBORS] += 1
+
+    def _make_room(self, newcomer: Lldpdu) -> bool:
+        """Give a neighbor without EVB up for one with it: a second EVB bridge must not go unseen (9.2.7.7.5 b)."""
+        if newcomer.read(Evb) is None:
+            return False
+        expendable = next((neighbor for neighbor in self.neighbors if neighbor.pdu.read(Evb) is None), None)
+        if expendable is None:
+            return False
+        self._delete([expendable], Change.EVICTED)
+        return True
 
     def _shut_down(self) -> None:
         _, pdu = self._frame or (b"", None)

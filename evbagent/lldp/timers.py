@@ -104,7 +104,9 @@ class Timer(Machine[TimerState]):
         self.tx_now = False
 
     def retry(self, now: float) -> None:
-        """The frame did not get out: once more after msgFastTx."""
+        """The frame did not get out: once more after msgFastTx, unless the next first frame leaves at once anyway."""
+        if self.state is TimerState.TX_TIMER_INITIALIZE:
+            return
         self._tx_at = min(self._tx_at, now + self._settings.fast_interval)
 
     def _regain(self, now: float) -> None:

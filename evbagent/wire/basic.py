@@ -70,7 +70,8 @@ class _Identity:
     def __post_init__(self) -> None:
         if not 1 <= len(self.value) <= 255:
             raise OctetsError(f"an identity has 1..255 octets, not {len(self.value)}")
-        u8(self.subtype)
+        if not 0 <= self.subtype <= 255:
+            raise OctetsError(f"a subtype is 0..255, not {self.subtype}")
 
     @classmethod
     def mac(cls, address: MacAddress) -> Self:

@@ -85,7 +85,7 @@ class Frame:
             destination, source = MacAddress(cursor.take(6)), MacAddress(cursor.take(6))
             ethertype = cursor.u16()
             if ethertype == ETHERTYPE_C_TAG:
-                vlan = cursor.u16() & _VID
+                vlan = (cursor.u16() & _VID) or vlan  # behind the tag that the kernel took out may stand another
                 ethertype = cursor.u16()
         except OctetsError as error:
             raise FrameDiscarded(DiscardReason.TRUNCATED, f"{len(octets)} octets are no frame: {error}") from None

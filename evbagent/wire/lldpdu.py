@@ -35,7 +35,7 @@ class Msap(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What was wrong with one optional TLV, discarded for it; `type` is None where no header could be read."""
+    """What was wrong with one TLV, discarded for it or the End; `type` is None where no header could be read."""
 
     type: int | None
     key: OrgKey | None
@@ -53,9 +53,18 @@ class Lldpdu:
     faults: tuple[Fault, ...] = ()
     unrecognized: int = 0
 
+    def __post_init__(self) -> None:
+        if not 0 <= self.ttl <= 65535:
+            raise OctetsError(f"TTL is 0..65535, not {self.ttl}")
+
     @property
     def msap(self) -> Msap:
         return Msap(self.chassis, self.port)
+
+    @property
+    def discarded(self) -> int:
+        """How many TLVs the faults cost: a bad End TLV is an error of the frame, and nothing goes with it."""
+        return sum(fault.type != _END for fault in self.faults)
 
     @classmethod
     def decode(cls, payload: bytes) -> Self:

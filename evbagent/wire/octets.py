@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
-from typing import Self
+from typing import Final, Self
 
 __all__ = ["Cursor", "MacAddress", "OctetsError", "u8", "u16"]
+
+# Narrower than int(..., 16), which also takes signs, spaces and other scripts' digits.
+_MAC: Final = re.compile("[0-9A-Fa-f]{2}([:-])[0-9A-Fa-f]{2}(?:\\1[0-9A-Fa-f]{2}){4}")
 
 
 class OctetsError(ValueError):
@@ -75,13 +79,9 @@ class MacAddress:
     @classmethod
     def parse(cls, text: str) -> Self:
         """From `02:00:00:00:00:01` or `02-00-00-00-00-01`; `OctetsError` for anything else."""
-        parts = text.replace("-", ":").split(":")
-        try:
-            if len(parts) != 6 or any(len(part) != 2 for part in parts):
-                raise ValueError
-            return cls(bytes(int(part, 16) for part in parts))
-        except ValueError:
-            raise OctetsError(f"{text!r} is no MAC address (six pairs of hexadecimal digits)") from None
+        if _MAC.fullmatch(text) is None:
+            raise OctetsError(f"{text!r} is no MAC address (six pairs of hexadecimal digits)")
+        return cls(bytes.fromhex(text.replace(text[2], "")))
 
     def __str__(self) -> str:
         return self.octets.hex(":")

@@ -20,6 +20,12 @@ class OrgKey:
     oui: bytes
     subtype: int
 
+    def __post_init__(self) -> None:
+        if len(self.oui) != 3:
+            raise OctetsError(f"an OUI has 3 octets, not {len(self.oui)}")
+        if not 0 <= self.subtype <= 255:
+            raise OctetsError(f"a subtype is 0..255, not {self.subtype}")
+
     def __str__(self) -> str:
         return f"{self.oui.hex('-').upper()}/{self.subtype:02X}"
 
