@@ -1,0 +1,1 @@
+"""The kernel edge, as far as it needs no namespace."""

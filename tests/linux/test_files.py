@@ -1,0 +1,80 @@
+"""Files that others rely on are whole, readable, and locks end with their process."""
+
+import os
+import resource
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from evbagent.linux.files import Lock, Pulse, replace_file
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o022, 0o077], ids=oct)
+def test_a_file_is_readable_for_everybody_whatever_the_umask(tmp_path: Path, umask: int) -> None:
+    path = tmp_path / "policy.json"
+    before = os.umask(umask)
+    try:
+        replace_file(path, b"{}")
+    finally:
+        os.umask(before)
+    assert (stat.S_IMODE(path.stat().st_mode), path.read_bytes()) == (0o644, b"{}")
+
+
+def test_a_file_that_does_not_fit_leaves_the_old_one_and_nothing_beside_it(tmp_path: Path) -> None:
+    path = tmp_path / "policy.json"
+    path.write_bytes(b"old")
+    script = (
+        "import resource, signal, sys; from pathlib import Path; from evbagent.linux.files import replace_file\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN); resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))\n"
+        "replace_file(Path(sys.argv[1]), b'x' * 1000)"
+    )
+    done = subprocess.run([sys.executable, "-c", script, str(path)], capture_output=True, text=True, check=False)
+    assert "File too large" in done.stderr
+    assert {entry.name: entry.read_bytes() for entry in tmp_path.iterdir()} == {"policy.json": b"old"}
+    assert resource.getrlimit(resource.RLIMIT_FSIZE) != (100, 100)
+
+
+def test_a_lock_is_one_process_and_nobody_else_can_open_it(tmp_path: Path) -> None:
+    first, second = Lock(tmp_path / "lock"), Lock(tmp_path / "lock")
+    assert first.take()
+    assert not second.take()
+    assert second.holder() == str(os.getpid())
+    assert stat.S_IMODE((tmp_path / "lock").stat().st_mode) == 0o600
+    first.release()
+    assert second.take()
+    second.release()
+
+
+def test_a_lock_that_was_readable_once_is_closed_to_others(tmp_path: Path) -> None:
+    path = tmp_path / "lock"
+    path.write_text("junk")
+    path.chmod(0o666)
+    lock = Lock(path)
+    assert lock.take()
+    assert (stat.S_IMODE(path.stat().st_mode), path.read_text()) == (0o600, f"{os.getpid()}\n")
+    lock.release()
+
+
+def test_a_pulse_beats_as_long_as_its_process_and_for_any_number_of_askers(tmp_path: Path) -> None:
+    path = tmp_path / "alive.sock"
+    assert not Pulse.beats(path)
+    pulse = Pulse(path)
+    assert all(Pulse.beats(path) for _ in range(100))
+    assert stat.S_IMODE(path.stat().st_mode) == 0o666
+    pulse.close()
+    assert not Pulse.beats(path)
+
+
+def test_a_pulse_that_a_crash_left_behind_does_not_beat(tmp_path: Path) -> None:
+    path = tmp_path / "alive.sock"
+    script = "import os, sys; from pathlib import Path; from evbagent.linux.files import Pulse\n"
+    script += "pulse = Pulse(Path(sys.argv[1])); os._exit(0)"
+    subprocess.run([sys.executable, "-c", script, str(path)], check=True)
+    assert path.exists()
+    assert not Pulse.beats(path)
+    pulse = Pulse(path)
+    assert Pulse.beats(path)
+    pulse.close()

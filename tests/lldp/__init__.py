@@ -1,0 +1,1 @@
+"""802.1AB: the machines of one agent, walked and driven by hand."""

@@ -1,0 +1,337 @@
+"""The truth table of reflective relay, row by row, and the argument that its order is safe."""
+
+from collections.abc import Callable, Sequence
+from itertools import product
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from evbagent.decision import ROWS, Row, asks, decide
+from evbagent.effects import Effect, SetModes
+from evbagent.events import LinkState, Loss, RelayEvidence
+from evbagent.status import (
+    Backend,
+    ConfiguredMode,
+    MacvlanMode,
+    Mode,
+    Reason,
+    ReflectiveRelay,
+    UplinkStatus,
+    Would,
+)
+from evbagent.uplink import Uplink, UplinkSettings
+from evbagent.wire.ethernet import Scope
+from evbagent.wire.evb import EvbMode, RrStatus, StationStatus
+from tests.support.frames import (
+    HOST,
+    IDENTITY,
+    OTHER,
+    SWITCH,
+    agents,
+    bridge,
+    octets,
+    pdus,
+    said,
+    station,
+)
+
+# --- each row, played
+
+Step = Callable[[Uplink, float], list[Effect]]
+
+
+def up(uplink: Uplink, now: float) -> list[Effect]:
+    return uplink.link(LinkState(2, "eth0", HOST, True, True, 1), [], now)
+
+
+def down(uplink: Uplink, now: float) -> list[Effect]:
+    return uplink.link(LinkState(2, "eth0", HOST, True, False, 1), [], now)
+
+
+def hears(frame: bytes) -> Step:
+    return lambda uplink, now: uplink.receive(frame, None, now)
+
+
+def time_passes(until: float) -> Step:
+    def step(uplink: Uplink, now: float) -> list[Effect]:
+        effects: list[Effect] = []
+        while uplink.deadline <= until:
+            effects += uplink.on_deadline(uplink.deadline)
+        return effects
+
+    return step
+
+
+YES = UplinkSettings()
+NO = UplinkSettings(mode=ConfiguredMode.VEB)
+NO_ECHO = StationStatus()
+GRANTED, ANNOUNCED = SWITCH.frame(bridge()), SWITCH.frame(bridge(control=False))
+INCAPABLE = SWITCH.frame(bridge(capable=False, control=False))
+FORCED = SWITCH.frame(bridge(echo=StationStatus(False, RrStatus.UNKNOWN)))
+GOODBYE = SWITCH.frame(ttl=0)
+IN_BOTH = SWITCH.frame(bridge(), bridge(control=False))
+NEAREST = SWITCH.frame(bridge(), scope=Scope.NEAREST_BRIDGE)
+
+TABLE: dict[str, tuple[UplinkSettings, list[Step], bool, bool | None, Mode, Reason]] = {
+    # row -> settings, what happens, RRREQ, operReflectiveRelayStatus, mode, reason
+    "1: nobody": (YES, [], True, None, Mode.VEB, Reason.NO_PEER),
+    "1: a neighbor without EVB": (YES, [hears(SWITCH.frame())], True, None, Mode.VEB, Reason.NO_PEER),
+    "1: EVB on another scope": (YES, [hears(NEAREST)], True, None, Mode.VEB, Reason.NO_PEER),
+    "1: two EVB TLVs in one LLDPDU": (YES, [hears(IN_BOTH)], True, None, Mode.VEB, Reason.NO_PEER),
+    "2: cannot": (YES, [hears(INCAPABLE)], True, False, Mode.VEB, Reason.RR_NOT_CAPABLE),
+    "3: not yet": (YES, [hears(ANNOUNCED)], True, False, Mode.VEB, Reason.RR_PENDING),
+    "4: granted": (YES, [hears(GRANTED)], True, True, Mode.VEPA, Reason.RR_ACTIVE),
+    "4: not yet repeated": (YES, [hears(FORCED)], True, True, Mode.VEB, Reason.HOLDING_UP),
+    "5: on, yet cannot": (
+        YES,
+        [hears(SWITCH.frame(bridge(capable=False)))],
+        True,
+        True,
+        Mode.VEB,
+        Reason.RR_INCONSISTENT,
+    ),
+    "6: a station": (YES, [hears(OTHER.frame(station()))], True, None, Mode.VEB, Reason.PEER_IS_STATION),
+    "7: mode 0": (
+        YES,
+        [hears(SWITCH.frame(bridge(mode=EvbMode.NOT_SUPPORTED)))],
+        True,
+        None,
+        Mode.VEB,
+        Reason.PEER_MODE,
+    ),
+    "7: mode 3": (YES, [hears(SWITCH.frame(bridge(mode=EvbMode.RESERVED)))], True, None, Mode.VEB, Reason.PEER_MODE),
+    "8: two peers": (
+        YES,
+        [hears(GRANTED), hears(OTHER.frame(bridge()))],
+        True,
+        None,
+        Mode.VEB,
+        Reason.MULTIPLE_PEERS,
+    ),
+    "9: nobody": (NO, [], False, None, Mode.VEB, Reason.POLICY),
+    "9: nobody any more": (NO, [hears(GRANTED), hears(GOODBYE)], False, None, Mode.VEB, Reason.POLICY),
+    "10: cannot": (NO, [hears(INCAPABLE)], False, False, Mode.VEB, Reason.POLICY),
+    "10: not on": (NO, [hears(ANNOUNCED)], False, False, Mode.VEB, Reason.POLICY),
+    "11: on": (NO, [hears(FORCED)], False, True, Mode.VEB, Reason.RR_FORCED_BY_BRIDGE),
+    "11: on, yet cannot": (
+        NO,
+        [hears(SWITCH.frame(bridge(capable=False)))],
+        False,
+        True,
+        Mode.VEB,
+        Reason.RR_FORCED_BY_BRIDGE,
+    ),
+    "17: withdrawn": (YES, [hears(GRANTED), hears(ANNOUNCED)], True, False, Mode.VEB, Reason.RR_WITHDRAWN),
+    "17: withdrawn with the capability": (
+        YES,
+        [hears(GRANTED), hears(INCAPABLE)],
+        True,
+        False,
+        Mode.VEB,
+        Reason.RR_WITHDRAWN,
+    ),
+    "18: goodbye": (YES, [hears(GRANTED), hears(GOODBYE)], True, None, Mode.VEB, Reason.PEER_LOST),
+    "18: expired": (YES, [hears(GRANTED), time_passes(200.0)], True, None, Mode.VEB, Reason.PEER_LOST),
+    "18: TLV missing": (YES, [hears(GRANTED), hears(SWITCH.frame())], True, None, Mode.VEB, Reason.PEER_LOST),
+    "18: link down": (YES, [hears(GRANTED), down], True, None, Mode.VEB, Reason.PEER_LOST),
+}
+
+
+def play(settings: UplinkSettings, steps: Sequence[Step]) -> tuple[UplinkStatus, list[Effect]]:
+    """An uplink without attachments after these steps, and all that it wished."""
+    uplink = Uplink("eth0", settings, IDENTITY, agents(), 0.0)
+    effects: list[Effect] = []
+    for now, step in enumerate([up, *steps]):
+        effects += step(uplink, float(now))
+    return uplink.status, effects
+
+
+@pytest.mark.parametrize(
+    ("settings", "steps", "requested", "operational", "mode", "reason"), TABLE.values(), ids=TABLE.keys()
+)
+def test_frames_lead_to_their_row(
+    settings: UplinkSettings,
+    steps: list[Step],
+    requested: bool,
+    operational: bool | None,
+    mode: Mode,
+    reason: Reason,
+) -> None:
+    status, effects = play(settings, steps)
+    assert (status.mode, status.reason) == (mode, reason)
+    assert (status.relay.requested, status.relay.operational) == (requested, operational)
+    if steps[-1:] != [down]:  # nothing more can be said then
+        view = {None: 3, False: 0, True: 1}[operational]
+        assert said(effects)[-1].split()[1] == f"{requested << 2 | view:02X}"
+
+
+def test_the_table_reaches_every_row_that_there_is() -> None:
+    assert {(asks(s.mode, s.reflective_relay), reason) for s, *_, reason in TABLE.values()} == {
+        (row.asks, row.reason) for row in ROWS
+    }
+    numbers = {int(name.split(":")[0]) for name in TABLE}
+    assert numbers == {number for row in ROWS for number in row.numbers}
+
+
+# --- each row, and their order
+
+
+def a_bridge(
+    *, capable: bool = True, control: bool = True, acknowledged: bool = True, lost: Loss | None = None
+) -> RelayEvidence:
+    return RelayEvidence(
+        True, peers=1, mode=EvbMode.BRIDGE, capable=capable, control=control, acknowledged=acknowledged, lost=lost
+    )
+
+
+ORDER: dict[str, tuple[bool, RelayEvidence, Reason]] = {
+    # where two rows could match, the one that keeps guests in VEB, or tells more, stands first
+    "forced before policy": (False, a_bridge(), Reason.RR_FORCED_BY_BRIDGE),
+    "policy, whatever is lost": (False, RelayEvidence(False, lost=Loss.LOST), Reason.POLICY),
+    "two peers before what one of them says": (
+        True,
+        RelayEvidence(True, peers=2, mode=EvbMode.BRIDGE, capable=True, control=True, acknowledged=True),
+        Reason.MULTIPLE_PEERS,
+    ),
+    "two peers before a loss": (True, RelayEvidence(True, peers=2, lost=Loss.LOST), Reason.MULTIPLE_PEERS),
+    "withdrawn before pending": (True, a_bridge(control=False, lost=Loss.WITHDRAWN), Reason.RR_WITHDRAWN),
+    "withdrawn before incapable": (
+        True,
+        a_bridge(capable=False, control=False, lost=Loss.WITHDRAWN),
+        Reason.RR_WITHDRAWN,
+    ),
+    "inconsistent before holding up": (True, a_bridge(capable=False, acknowledged=False), Reason.RR_INCONSISTENT),
+    "holding up before active": (True, a_bridge(acknowledged=False), Reason.HOLDING_UP),
+    "active": (True, a_bridge(), Reason.RR_ACTIVE),
+    "active, though it was lost once": (True, a_bridge(lost=Loss.LOST), Reason.RR_ACTIVE),
+    "a bridge that nobody counted": (
+        True,
+        RelayEvidence(True, peers=0, mode=EvbMode.BRIDGE, capable=True, control=True, acknowledged=True),
+        Reason.RR_PENDING,
+    ),
+    "lost before nobody": (True, RelayEvidence(True, lost=Loss.LOST), Reason.PEER_LOST),
+    "nobody": (True, RelayEvidence(True), Reason.NO_PEER),
+    "nobody, and it had been withdrawn": (True, RelayEvidence(True, lost=Loss.WITHDRAWN), Reason.NO_PEER),
+}
+
+
+@pytest.mark.parametrize(("policy_asks", "evidence", "reason"), ORDER.values(), ids=ORDER.keys())
+def test_the_first_row_that_matches_decides(policy_asks: bool, evidence: RelayEvidence, reason: Reason) -> None:
+    assert decide(policy_asks, evidence).reason is reason
+
+
+flags = st.booleans()
+evidences = st.builds(
+    RelayEvidence,
+    requested=flags,
+    peers=st.integers(0, 3),
+    crowded=flags,
+    mode=st.none() | st.sampled_from(EvbMode),
+    capable=st.none() | flags,
+    control=st.none() | flags,
+    echoed=st.none() | flags,
+    acknowledged=flags,
+    lost=st.none() | st.sampled_from(Loss),
+)
+
+
+@given(flags, evidences)
+def test_vepa_needs_one_bridge_that_can_and_does_and_has_heard_us_and_a_policy_that_asks(
+    policy_asks: bool, evidence: RelayEvidence
+) -> None:
+    decision = decide(policy_asks, evidence)  # every evidence matches a row, or this raises
+    earned = (
+        policy_asks
+        and evidence.peers == 1
+        and evidence.mode is EvbMode.BRIDGE
+        and evidence.capable is True
+        and evidence.control is True
+        and evidence.acknowledged
+    )
+    assert decision.mode is (Mode.VEPA if earned else Mode.VEB)
+    assert decision.backend is Backend.MACVTAP
+
+
+def everything() -> list[RelayEvidence]:
+    options = product((0, 1, 2), (None, *EvbMode), (False, True), (False, True), (False, True), (None, *Loss))
+    return [
+        RelayEvidence(True, peers=peers, mode=mode, capable=capable, control=control, acknowledged=heard, lost=lost)
+        for peers, mode, capable, control, heard, lost in options
+    ]
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row.numbers} {row.reason.value}")
+def test_every_row_decides_something(row: Row) -> None:
+    assert any(decide(row.asks, evidence).row is row for evidence in everything())
+
+
+def test_one_row_alone_leads_to_vepa_and_no_row_is_without_a_sentence() -> None:
+    assert [row.reason for row in ROWS if row.mode is Mode.VEPA] == [Reason.RR_ACTIVE]
+    assert all(row.sentence for row in ROWS)
+
+
+# --- settings
+
+AUTO, VEPA, VEB, OBSERVE = ConfiguredMode
+RELAY, OFF = ReflectiveRelay
+PENDING, ACTIVE = Would(Mode.VEB, Reason.RR_PENDING), Would(Mode.VEPA, Reason.RR_ACTIVE)
+POLICY, FORCED_ON = Would(Mode.VEB, Reason.POLICY), Would(Mode.VEB, Reason.RR_FORCED_BY_BRIDGE)
+
+SETTINGS: dict[tuple[ConfiguredMode, ReflectiveRelay, bool], tuple[bool, MacvlanMode | None, Would | None]] = {
+    # mode, reflective_relay, apply -> asks; what a guest is put into by a switch that grants; what is told instead
+    (AUTO, RELAY, True): (True, MacvlanMode.VEPA, None),
+    (AUTO, RELAY, False): (True, None, ACTIVE),
+    (AUTO, OFF, True): (False, MacvlanMode.BRIDGE, None),
+    (AUTO, OFF, False): (False, None, POLICY),
+    (VEPA, RELAY, True): (True, MacvlanMode.VEPA, None),
+    (VEPA, RELAY, False): (True, None, ACTIVE),
+    (VEPA, OFF, True): (False, MacvlanMode.BRIDGE, None),
+    (VEPA, OFF, False): (False, None, POLICY),
+    (VEB, RELAY, True): (False, MacvlanMode.BRIDGE, None),
+    (VEB, RELAY, False): (False, None, POLICY),
+    (VEB, OFF, True): (False, MacvlanMode.BRIDGE, None),
+    (VEB, OFF, False): (False, None, POLICY),
+    (OBSERVE, RELAY, True): (False, None, PENDING),
+    (OBSERVE, RELAY, False): (False, None, PENDING),
+    (OBSERVE, OFF, True): (False, None, PENDING),
+    (OBSERVE, OFF, False): (False, None, PENDING),
+}
+EVERY = list(product(ConfiguredMode, ReflectiveRelay, (True, False)))
+
+
+def settings_id(choice: tuple[ConfiguredMode, ReflectiveRelay, bool]) -> str:
+    mode, relay, apply = choice
+    return f"{mode.value}-{relay.value}-{'apply' if apply else 'hands off'}"
+
+
+@pytest.mark.parametrize("choice", EVERY, ids=settings_id)
+def test_settings_say_whether_to_ask_what_to_apply_and_what_to_tell(
+    choice: tuple[ConfiguredMode, ReflectiveRelay, bool],
+) -> None:
+    expected_asks, put_into, would = SETTINGS[choice]
+    mode, relay, apply = choice
+    assert asks(mode, relay) is expected_asks
+    uplink = Uplink("eth0", UplinkSettings(mode, relay, apply=apply), IDENTITY, agents(), 0.0)
+    start = MacvlanMode.BRIDGE if put_into is MacvlanMode.VEPA else MacvlanMode.VEPA
+    guest = LinkState(7, "macvtap0", None, True, True, 1, lower=2, mode=start)
+    first = uplink.link(LinkState(2, "eth0", HOST, True, True, 1), [guest], 0.0)
+    asked = octets(pdus(first)[0].optional[0])[3:5]
+    assert asked == ("07" if expected_asks else "03")
+    control = expected_asks  # the switch grants what it is asked for
+    echo = StationStatus(expected_asks, RrStatus.UNKNOWN)
+    second = uplink.receive(SWITCH.frame(bridge(control=control, echo=echo)), None, 1.0)
+    wishes = [effect.modes for effect in (*first, *second) if isinstance(effect, SetModes)]
+    assert ({7: put_into} in wishes) is (put_into is not None)
+    assert bool(wishes) is (put_into is not None)
+    assert uplink.status.would == would
+
+
+def test_an_observer_tells_that_auto_would_use_relay_that_is_forced_on() -> None:
+    status, _ = play(UplinkSettings(mode=OBSERVE), [hears(SWITCH.frame(bridge(echo=NO_ECHO)))])
+    assert (status.would, status.reason) == (ACTIVE, Reason.RR_FORCED_BY_BRIDGE)
+
+
+def test_hands_off_is_told_with_what_the_policy_makes_of_relay_that_is_forced_on() -> None:
+    status, _ = play(UplinkSettings(mode=VEB, apply=False), [hears(SWITCH.frame(bridge(echo=NO_ECHO)))])
+    assert status.would == FORCED_ON
