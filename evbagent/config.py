@@ -135,8 +135,6 @@ class _Reader:
         return self._leaf(node, kind, path)
 
     def _struct(self, node: Any, kind: Any, path: tuple[str, ...]) -> Any:
-        if isinstance(node, yaml.ScalarNode) and node.tag == "tag:yaml.org,2002:null":
-            return kind()
         hints = get_type_hints(kind, include_extras=True)
         known = [f.name for f in fields(kind)]
         values = {}
@@ -147,6 +145,8 @@ class _Reader:
         return kind(**values)
 
     def _pairs(self, node: Any, path: tuple[str, ...]) -> dict[str, tuple[Any, Any]]:
+        if _is_null(node):  # a key whose values are all commented out
+            return {}
         if not isinstance(node, yaml.MappingNode):
             raise self._error(node, path, f"{_shown(self._plain(node))} stands where keys with values belong")
         pairs: dict[str, tuple[Any, Any]] = {}
@@ -177,6 +177,10 @@ class _Reader:
     def _error(self, node: Any, path: tuple[str, ...], what: str) -> ConfigError:
         where = f" {'.'.join(path)}:" if path else ""
         return ConfigError(f"{self._file}:{node.start_mark.line + 1}:{where} {what}")
+
+
+def _is_null(node: Any) -> bool:
+    return isinstance(node, yaml.ScalarNode) and node.tag == "tag:yaml.org,2002:null"
 
 
 def _choices(kind: Any) -> list[Enum]:

@@ -73,7 +73,7 @@ class RelayEvidence:
 
     `mode`, `capable` and `control` are those of the single EVB neighbor, None where there are none or several.
     `acknowledged` says that it has heard our request (or never echoes anything, `echoed` None); `lost` is how relay
-    that was on went, until it is back or the neighbor is another one.
+    that was on went, as long as nothing has happened since.
     """
 
     requested: bool

@@ -91,6 +91,7 @@ class State(Enum):
 
     SETTLED = "settled"
     ENTERING = "entering"
+    LEAVING = "leaving"
     DOWN = "down"
     OBSERVING = "observing"
 

@@ -265,6 +265,8 @@ class Uplink:
             return State.DOWN
         if not self._settings.applies:
             return State.OBSERVING
+        if effective is Mode.VEPA and self._wanted is not Mode.VEPA:
+            return State.LEAVING  # to be seen only where the kernel does not let an attachment go
         on_its_way = effective is not self._wanted or self._refused or self._decision.reason is Reason.HOLDING_UP
         return State.ENTERING if on_its_way else State.SETTLED
 

@@ -51,7 +51,7 @@ EMPTY = {
     "a comment": "# later\n",
     "null": "null\n",
     "an empty mapping": "{}\n",
-    "sections that are commented out": "lldp:\nneighbors:\nmetrics:\n  # listen: null\n",
+    "sections that are commented out": "uplinks:\n  # eth0:\nlldp:\nneighbors:\nmetrics:\n  # listen: null\n",
     "sections without keys": "uplinks: {}\nlldp: {}\nneighbors: {}\nmetrics: {}\n",
 }
 
@@ -279,7 +279,6 @@ REFUSALS: dict[str, tuple[str, str]] = {
     "a list": ("- eth0", "1: ['eth0'] stands where keys with values belong"),
     "a word": ("hello", "1: 'hello' stands where keys with values belong"),
     "uplinks as a list": ("uplinks: [eth0]", "1: uplinks: ['eth0'] stands where keys with values belong"),
-    "uplinks that are commented out": ("uplinks:\n  # eth0:", "1: uplinks: null stands where keys with values belong"),
     "an uplink as a word": (
         "uplinks:\n  eth0: auto",
         "2: uplinks.eth0: 'auto' stands where keys with values belong",

@@ -264,6 +264,16 @@ def test_the_relay_is_shown_as_the_switch_has_it() -> None:
 # --- entering, and who is ever touched
 
 
+def test_an_attachment_that_does_not_leave_is_said_to_be_leaving() -> None:
+    host = in_vepa(7, 8)
+    host.refuses[8] = {BRIDGE}
+    host.hears(WITHDRAWN, 2.0)
+    assert (host.status.mode, host.status.state, host.status.reason) == (Mode.VEPA, State.LEAVING, Reason.RR_WITHDRAWN)
+    host.refuses.clear()
+    host.waits(2.1)
+    assert (host.status.mode, host.status.state) == (Mode.VEB, State.SETTLED)
+
+
 def test_entering_vepa_is_one_batch_for_all() -> None:
     host = Host({7: BRIDGE, 8: VEPA, 9: BRIDGE})
     assert host.batches == [{8: BRIDGE}]

@@ -25,10 +25,9 @@ ASKING = StationStatus(True, RrStatus.UNKNOWN)
 _BOUND = 200  # wishes performed after one event; whoever needs more does not end
 
 
-def agents(transmit: tuple[Scope, ...] = (CUSTOMER,), **timing: float) -> dict[Scope, AgentSettings]:
+def agents(transmit: tuple[Scope, ...] = (CUSTOMER,)) -> dict[Scope, AgentSettings]:
     """The three agents of a port with the defaults of the configuration."""
-    settings = TransmitSettings(interval=timing.get("interval", 30.0), phase=timing.get("phase", 30.0))
-    return {scope: AgentSettings(scope in transmit, True, 32, settings) for scope in Scope}
+    return {scope: AgentSettings(scope in transmit, True, 32, TransmitSettings()) for scope in Scope}
 
 
 def evb(octets: str) -> Tlv:
