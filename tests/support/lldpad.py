@@ -1,0 +1,121 @@
+"""Open-LLDP's lldpad as a process in a namespace: the EVB bridge, or station, that others deploy."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import subprocess
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Literal, Self
+
+from evbagent.lab.namespaces import Namespace
+from tests.support import peers
+
+__all__ = ["Lldpad", "Role"]
+
+Role = Literal["bridge", "station"]
+_PATIENCE: Final = 10.0  # seconds until it answers
+_GLANCE: Final = 0.02
+# Its control socket belongs to the network namespace, but its lock (/dev/shm) and its run folder to the mounts: with
+# both of them private, it neither finds nor disturbs another one.
+_PRIVATE: Final = 'mount -t tmpfs tmpfs /dev/shm && mount -t tmpfs tmpfs /run && exec "$@"'
+# Nearest bridge off, nearest customer bridge on: EVB is spoken nowhere else (adminStatus: 0 off, 3 both ways).
+_CONFIGURATION: Final = """
+dcbx : {{ version = "1.0"; dcbx_version = 2; }};
+lldp : {{ {port} : {{ adminStatus = 0; }}; }};
+nearest_customer_bridge : {{ {port} : {{ adminStatus = 3;
+  tlvid00000003 : {{ value = {ttl}; }};
+  tlvid0080c20d : {{ enableTx = true; evbmode = "{role}"; {relay} = {rr}; evbgpid = false;
+    ecpretries = 3; ecprte = 8; vdprwd = 20; vdprka = 20; }};
+}}; }};
+"""
+_RELAY_KEY: Final = {"bridge": "evbrrcap", "station": "evbrrreq"}
+
+
+class Lldpad:
+    """One lldpad, speaking on one port; leaving the context ends it, whatever state it is in."""
+
+    def __init__(self, namespace: Namespace, folder: Path, port: str) -> None:
+        self._namespace = namespace
+        self._folder = folder
+        self._port = port
+        self._process: asyncio.subprocess.Process | None = None
+        self._local = ("-t", "-i", port, "-g", "ncb", "-V", "evb")
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._process is not None and self._process.returncode is None:
+            await self.kill()
+
+    async def start(self, role: Role = "bridge", *, rr: bool = True, ttl: int = 120) -> None:
+        """Run it and wait until it speaks EVB. `rr`: offer (bridge) or request (station) relay; it sends every 30 s."""
+        config, log = self._folder / "lldpad.conf", self._folder / "lldpad.log"
+        config.write_text(
+            _CONFIGURATION.format(port=self._port, ttl=ttl, role=role, relay=_RELAY_KEY[role], rr=str(rr).lower())
+        )
+        lldpad = peers.command("lldpad", "-p", "-t", "-V", "4", "-f", str(config))
+        private = ["unshare", "--mount", "setpriv", "--pdeathsig", "KILL", "sh", "-c", _PRIVATE, "sh"]
+        with log.open("ab") as output:
+            self._process = await asyncio.create_subprocess_exec(
+                *self._namespace.command(*private, *lldpad),  # each one replaces the one before: it is one process
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                env=peers.environment("lldpad"),
+                pass_fds=(self._namespace.descriptor,),
+            )
+        deadline = time.monotonic() + _PATIENCE
+        while not self._answers():
+            if self._process.returncode is not None or time.monotonic() > deadline:
+                raise TimeoutError(f"lldpad does not speak EVB:\n{log.read_text(errors='replace')}")
+            await asyncio.sleep(_GLANCE)
+
+    def tool(self, *args: str) -> str:
+        """What `lldptool ARGS` prints; raises `CalledProcessError` where it fails."""
+        done = self._lldptool(*args)
+        done.check_returncode()
+        return done.stdout
+
+    def evb(self) -> str:
+        """The EVB TLV that it sends now, in lldptool's words; empty where it sends none."""
+        return self.tool(*self._local)
+
+    def set_evb(self, setting: str) -> None:
+        """Change one setting of the EVB TLV at run time, for example `evbrrcap=no`; it is told within a second."""
+        self.tool("-T", "-i", self._port, "-g", "ncb", "-V", "evb", "-c", setting)
+
+    async def stop(self) -> None:
+        """SIGTERM: it says goodbye (TTL 0) and ends."""
+        await self._end(signal.SIGTERM)
+
+    async def kill(self) -> None:
+        """SIGKILL: it ends without a word."""
+        await self._end(signal.SIGKILL)
+
+    async def _end(self, how: signal.Signals) -> None:
+        assert self._process is not None, "start it first"
+        self._process.send_signal(how)
+        await self._process.wait()
+
+    def _answers(self) -> bool:
+        assert self._process is not None
+        running = self._lldptool("-p").stdout.strip() == str(self._process.pid)
+        return running and bool(self._lldptool(*self._local).stdout)
+
+    def _lldptool(self, *args: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            self._namespace.command(*peers.command("lldptool", *args)),
+            env=peers.environment("lldptool"),
+            pass_fds=(self._namespace.descriptor,),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=_PATIENCE,
+            check=False,
+        )
