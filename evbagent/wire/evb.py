@@ -7,7 +7,7 @@ from enum import IntEnum
 from typing import ClassVar, Self
 
 from evbagent.wire.octets import Cursor, OctetsError, u8
-from evbagent.wire.tlv import OrgKey, Tlv
+from evbagent.wire.tlv import OrgKey, Repeated, Tlv
 
 __all__ = ["BridgeStatus", "Evb", "EvbMode", "RrStatus", "StationStatus"]
 
@@ -74,7 +74,8 @@ class Evb:
     KEY: ClassVar = OrgKey(b"\x00\x80\xc2", 0x0D)
     NAME: ClassVar = "evb"
     LENGTHS: ClassVar = range(5, 508)  # a later revision may append; the first five octets stay what they are
-    REPEATABLE: ClassVar = False  # two of them contradict each other: neither counts
+    REPEATED: ClassVar = Repeated.NONE_COUNTS
+    CHECKED: ClassVar = False
 
     mode: EvbMode
     bridge: BridgeStatus = field(default_factory=BridgeStatus)

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, NamedTuple, Self, TypeVar
 
-from evbagent.wire.basic import ChassisId, PortId
+from evbagent.wire.basic import ChassisId, ManagementAddress, PortId, SystemCapabilities
 from evbagent.wire.ethernet import DiscardReason, FrameDiscarded
 from evbagent.wire.octets import Cursor, OctetsError, u16
-from evbagent.wire.registry import BASIC_LENGTHS, MANAGEMENT_ADDRESS, ORGANIZATIONAL, Organizational, Text
-from evbagent.wire.tlv import ORGANIZATIONALLY_SPECIFIC, OrgKey, Tlv
+from evbagent.wire.registry import BASIC, ORGANIZATIONAL, Kind, Organizational, Text
+from evbagent.wire.tlv import ORGANIZATIONALLY_SPECIFIC, OrgKey, Repeated, Tlv
 
 __all__ = ["MAX_OCTETS", "Fault", "Lldpdu", "LldpduTooLong", "Msap"]
 
 MAX_OCTETS: Final = 1500
 _END: Final = 0
 _MANDATORY: Final = (ChassisId.TYPE, PortId.TYPE, 3)
-_STANDS_ALREADY: Final = "a TLV of this type stands there already"
 _O = TypeVar("_O", bound=Organizational)
 _T = TypeVar("_T", bound=Text)
 
@@ -77,16 +77,36 @@ class Lldpdu:
         tlvs, faults = _until_end(cursor)
         if any(tlv.type in _MANDATORY for tlv in tlvs):
             raise FrameDiscarded(DiscardReason.DUPLICATE_MANDATORY, "chassis ID, port ID or TTL stands there twice")
-        kept, more = _validated(tlvs)
-        unrecognized = sum(not _recognized(tlv) for tlv in kept)
+        kept, more, unrecognized = _validated(tlvs)
         return cls(chassis, port, ttl, tuple(kept), tuple(faults + more), unrecognized)
 
     def read(self, kind: type[_O]) -> _O | None:
-        """The organizationally specific TLV of that class, None where there is none."""
+        """The organizationally specific TLV of that class, the first of several; None where there is none."""
+        return next(self._all(kind), None)
+
+    def read_all(self, kind: type[_O]) -> tuple[_O, ...]:
+        """All organizationally specific TLVs of that class."""
+        return tuple(self._all(kind))
+
+    def _all(self, kind: type[_O]) -> Iterator[_O]:
+        head = kind.KEY.octets
         for tlv in self.optional:
-            if tlv.key == kind.KEY:
-                return kind.decode(tlv.information)
+            if tlv.type == ORGANIZATIONALLY_SPECIFIC and tlv.value.startswith(head):
+                yield kind.decode(tlv.information)
+
+    @property
+    def capabilities(self) -> SystemCapabilities | None:
+        """What the neighbor can be and is, None where it doesn't say."""
+        for tlv in self.optional:
+            if tlv.type == SystemCapabilities.TYPE:
+                return SystemCapabilities.decode(tlv.information)
         return None
+
+    @property
+    def management_addresses(self) -> tuple[ManagementAddress, ...]:
+        """Where the neighbor is managed, in its order."""
+        wanted = (tlv for tlv in self.optional if tlv.type == ManagementAddress.TYPE)
+        return tuple(ManagementAddress.decode(tlv.information) for tlv in wanted)
 
     def text(self, kind: type[_T]) -> str | None:
         """The name or description of that class, made safe to show; None where there is none."""
@@ -152,44 +172,51 @@ def _until_end(cursor: Cursor) -> tuple[list[Tlv], list[Fault]]:
     return tlvs, []
 
 
-def _validated(tlvs: list[Tlv]) -> tuple[list[Tlv], list[Fault]]:
-    """Those that may stay, and what was wrong with the others."""
-    times = Counter(tlv.key for tlv in tlvs)
+def _validated(tlvs: list[Tlv]) -> tuple[list[Tlv], list[Fault], int]:
+    """Those that may stay, what was wrong with the others, and how many of the first nobody here reads."""
+    named = [(tlv, tlv.key) for tlv in tlvs]
+    times = Counter(key for _tlv, key in named)
     kept: list[Tlv] = []
     faults: list[Fault] = []
-    single: set[int] = set()
-    for tlv in tlvs:
-        reason = _fault(tlv, times[tlv.key]) or (_STANDS_ALREADY if tlv.type in single else None)
+    unrecognized = 0
+    seen: set[type[Kind]] = set()
+    for tlv, key in named:
+        kind = BASIC.get(tlv.type) if key is None else ORGANIZATIONAL.get(key)
+        reason = None
+        if kind is not None:
+            reason = _fault(kind, tlv) or _repeated(kind, times[key], kind in seen)
+        elif tlv.type == ORGANIZATIONALLY_SPECIFIC and key is None:
+            reason = f"{len(tlv.value)} octets hold no OUI and subtype"
+        else:
+            unrecognized += 1
         if reason is not None:
-            faults.append(Fault(tlv.type, tlv.key, reason))
+            faults.append(Fault(tlv.type, key, reason))
             continue
         kept.append(tlv)
-        if tlv.type in BASIC_LENGTHS and tlv.type != MANAGEMENT_ADDRESS:
-            single.add(tlv.type)
-    return kept, faults
+        if kind is not None:
+            seen.add(kind)
+    return kept, faults, unrecognized
 
 
-def _fault(tlv: Tlv, times: int) -> str | None:
-    """What is wrong with this TLV, whose OUI and subtype stand in the LLDPDU so many times."""
-    length = len(tlv.value)
-    if tlv.type == ORGANIZATIONALLY_SPECIFIC:
-        if tlv.key is None:
-            return f"{length} octets hold no OUI and subtype"
-        kind = ORGANIZATIONAL.get(tlv.key)
-        if kind is None:
-            return None
-        if length - 4 not in kind.LENGTHS:
-            return f"{kind.NAME} has {kind.LENGTHS.start}..{kind.LENGTHS.stop - 1} octets, not {length - 4}"
-        if times > 1 and not kind.REPEATABLE:
-            return f"{kind.NAME} stands there {times} times, so none of them counts"
-        return None
-    lengths = BASIC_LENGTHS.get(tlv.type)
-    if lengths is not None and length not in lengths:
-        return f"type {tlv.type} has {lengths.start}..{lengths.stop - 1} octets, not {length}"
+def _fault(kind: type[Kind], tlv: Tlv) -> str | None:
+    """What is wrong with the value of this TLV."""
+    information = tlv.information
+    length, lengths = information.remaining, kind.LENGTHS
+    if length not in lengths:
+        step = "" if lengths.step == 1 else f" in steps of {lengths.step}"
+        return f"{kind.NAME} has {lengths[0]}..{lengths[-1]} octets{step}, not {length}"
+    if kind.CHECKED:
+        try:
+            kind.decode(information)
+        except OctetsError as error:
+            return f"{kind.NAME}: {error}"
     return None
 
 
-def _recognized(tlv: Tlv) -> bool:
-    if tlv.type == ORGANIZATIONALLY_SPECIFIC:
-        return tlv.key in ORGANIZATIONAL
-    return tlv.type in BASIC_LENGTHS
+def _repeated(kind: type[Kind], times: int, seen: bool) -> str | None:
+    """What is wrong with it for standing there so many times, or behind a good one."""
+    if kind.REPEATED is Repeated.NONE_COUNTS and times > 1:
+        return f"{kind.NAME} stands there {times} times, so none of them counts"
+    if kind.REPEATED is Repeated.FIRST_COUNTS and seen:
+        return f"{kind.NAME} stands there already"
+    return None

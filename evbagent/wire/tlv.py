@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
 from typing import Final, Self
 
 from evbagent.wire.octets import Cursor, OctetsError, u8, u16
 
-__all__ = ["MAX_VALUE", "ORGANIZATIONALLY_SPECIFIC", "OrgKey", "Tlv"]
+__all__ = ["MAX_VALUE", "ORGANIZATIONALLY_SPECIFIC", "OrgKey", "Repeated", "Tlv"]
 
 MAX_VALUE: Final = 511  # nine bits of length
 ORGANIZATIONALLY_SPECIFIC: Final = 127
+
+
+class Repeated(Enum):
+    """What it means where TLVs of one kind stand in an LLDPDU more than once."""
+
+    ALL_COUNT = "all"  # one for each VLAN, address, application ...
+    FIRST_COUNTS = "first"  # only shown, so the first is as good as any
+    NONE_COUNTS = "none"  # something is switched by it, and they contradict each other
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -25,6 +34,11 @@ class OrgKey:
             raise OctetsError(f"an OUI has 3 octets, not {len(self.oui)}")
         if not 0 <= self.subtype <= 255:
             raise OctetsError(f"a subtype is 0..255, not {self.subtype}")
+
+    @property
+    def octets(self) -> bytes:
+        """What a TLV of this key begins with."""
+        return self.oui + u8(self.subtype)
 
     def __str__(self) -> str:
         return f"{self.oui.hex('-').upper()}/{self.subtype:02X}"
@@ -45,7 +59,7 @@ class Tlv:
 
     @classmethod
     def organizational(cls, key: OrgKey, information: bytes) -> Self:
-        return cls(ORGANIZATIONALLY_SPECIFIC, key.oui + u8(key.subtype) + information)
+        return cls(ORGANIZATIONALLY_SPECIFIC, key.octets + information)
 
     @classmethod
     def decode(cls, cursor: Cursor) -> Self:

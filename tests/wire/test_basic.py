@@ -7,11 +7,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evbagent.wire.basic import (
+    Capability,
     ChassisId,
     ChassisIdSubtype,
+    ManagementAddress,
     PortDescription,
     PortId,
     PortIdSubtype,
+    SystemCapabilities,
     SystemDescription,
     SystemName,
     printable,
@@ -145,3 +148,103 @@ def test_a_text_is_sent_under_its_type_and_only_while_it_fits(
 def test_a_value_comes_back_from_its_octets_and_shows_nothing_but_text(value: Value) -> None:
     assert type(value).decode(Tlv.decode(Cursor(value.tlv().encode())).information) == value
     assert str(value).isprintable()
+
+
+CAPABILITIES = {
+    "nothing": ("0000 0000", (), ()),
+    "bridge that routes": ("0014 0004", ("bridge", "router"), ("bridge",)),
+    "a host": ("0080 0080", ("station",), ("station",)),
+    "all": (
+        "07ff 0400",
+        (
+            "other",
+            "repeater",
+            "bridge",
+            "wlan-ap",
+            "router",
+            "telephone",
+            "docsis",
+            "station",
+            "c-vlan",
+            "s-vlan",
+            "tpmr",
+        ),
+        ("tpmr",),
+    ),
+    "reserved bits": ("f800 f800", (), ()),
+}
+
+
+@pytest.mark.parametrize(("octets", "capable", "enabled"), CAPABILITIES.values(), ids=CAPABILITIES.keys())
+def test_capabilities_are_named_bit_by_bit(octets: str, capable: tuple[str, ...], enabled: tuple[str, ...]) -> None:
+    value = SystemCapabilities.decode(Cursor(bytes.fromhex(octets)))
+    assert (value.capable.names, value.enabled.names) == (capable, enabled)
+
+
+def test_capabilities_have_these_octets() -> None:
+    value = SystemCapabilities(Capability.BRIDGE | Capability.ROUTER, Capability.BRIDGE)
+    assert value.tlv().encode() == bytes.fromhex("0e04 0014 0004")
+
+
+ADDRESSES = {
+    "IPv4": ("05 01 c0000201 02 00000007 00", ManagementAddress(1, b"\xc0\0\2\1", 2, 7), "192.0.2.1", None),
+    "IPv6": (
+        "11 02 20010db8 00000000 00000000 00000001 03 00000001 00",
+        ManagementAddress(2, b"\x20\x01\x0d\xb8" + bytes(11) + b"\1", 3, 1),
+        "2001:db8::1",
+        None,
+    ),
+    "MAC": (
+        "07 06 00005e005301 01 00000000 00",
+        ManagementAddress(6, b"\0\0\x5e\0\x53\1"),
+        "00:00:5e:00:53:01",
+        None,
+    ),
+    "IPv4 of a wrong length": ("03 01 c000 01 00000000 00", ManagementAddress(1, b"\xc0\0"), "c0:00", None),
+    "with an object identifier": (
+        "05 01 c0000201 02 ffffffff 08 2b0601040181c06e",
+        ManagementAddress(1, b"\xc0\0\2\1", 2, 2**32 - 1, b"\x2b\6\1\4\1\x81\xc0\x6e"),
+        "192.0.2.1",
+        "1.3.6.1.4.1.24686",
+    ),
+}
+
+
+@pytest.mark.parametrize(("octets", "value", "text", "oid"), ADDRESSES.values(), ids=ADDRESSES.keys())
+def test_a_management_address_has_these_octets_and_this_text(
+    octets: str, value: ManagementAddress, text: str, oid: str | None
+) -> None:
+    assert ManagementAddress.decode(Cursor(bytes.fromhex(octets))) == value
+    assert value.tlv() == Tlv(8, bytes.fromhex(octets))
+    assert (str(value), value.oid_text) == (text, oid)
+
+
+OIDS = {
+    "none": ("", None),
+    "zero": ("00", "0.0"),
+    "second root": ("28", "1.0"),
+    "third root": ("50", "2.0"),
+    "third root, large": ("8837", "2.999"),
+    "many octets an arc": ("2b 8f ff ff ff 7f", "1.3.4294967295"),
+    "cut inside an arc": ("2b 06 81", "1.3.6"),
+    "cut inside the first": ("81", None),
+}
+
+
+@pytest.mark.parametrize(("octets", "text"), OIDS.values(), ids=OIDS.keys())
+def test_an_object_identifier_is_written_with_dots_as_far_as_it_is_whole(octets: str, text: str | None) -> None:
+    assert ManagementAddress(1, b"x", oid=bytes.fromhex(octets)).oid_text == text
+
+
+@pytest.mark.parametrize(
+    ("address", "oid", "text"),
+    [
+        (b"", b"", "a management address has 1..31 octets, not 0"),
+        (bytes(32), b"", "a management address has 1..31 octets, not 32"),
+        (b"x", bytes(129), "the length of an object identifier is 0..128, not 129"),
+    ],
+    ids=["empty", "too long", "object identifier too long"],
+)
+def test_a_management_address_that_could_not_be_sent_is_refused(address: bytes, oid: bytes, text: str) -> None:
+    with pytest.raises(OctetsError, match=f"^{text}$"):
+        ManagementAddress(1, address, oid=oid)

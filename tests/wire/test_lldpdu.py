@@ -8,11 +8,23 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evbagent.wire.basic import ChassisId, PortDescription, PortId, SystemDescription, SystemName
+from evbagent.wire.basic import (
+    Capability,
+    ChassisId,
+    ManagementAddress,
+    PortDescription,
+    PortId,
+    SystemCapabilities,
+    SystemDescription,
+    SystemName,
+)
+from evbagent.wire.dcbx import Application, ApplicationPriority
+from evbagent.wire.dot1 import PortVlanId
 from evbagent.wire.ethernet import DiscardReason, FrameDiscarded
 from evbagent.wire.evb import BridgeStatus, Evb, EvbMode
 from evbagent.wire.lldpdu import MAX_OCTETS, Fault, Lldpdu, LldpduTooLong, Msap
 from evbagent.wire.octets import OctetsError
+from evbagent.wire.registry import BASIC
 from evbagent.wire.tlv import Tlv
 from tests.wire.strategies import lldpdus
 
@@ -21,6 +33,9 @@ PORT: Final = PortId(7, b"p")
 MANDATORY: Final = bytes.fromhex("0202 0763 0402 0770 0602 0078")
 EVB: Final = Evb(EvbMode.BRIDGE, BridgeStatus(rr_capable=True))
 END: Final = b"\0\0"
+CAPABLE: Final = SystemCapabilities(Capability.BRIDGE, Capability.NONE).tlv()
+LEAST: Final = ManagementAddress(0, b"x").tlv()
+MOST: Final = ManagementAddress(0, b"x" * 31, oid=bytes(128)).tlv()
 
 
 def after_mandatory(octets: bytes) -> Lldpdu:
@@ -103,25 +118,88 @@ def test_an_lldpdu_may_end(octets: str, expected: list[tuple[int | None, str]], 
     assert (pdu.optional, faults(pdu), pdu.discarded) == ((description,), expected, discarded)
 
 
-LENGTHS = {
-    "port description": (4, 0, 255, 256),
-    "system name": (5, 0, 255, 256),
-    "system description": (6, 0, 255, 256),
-    "system capabilities, shorter": (7, 4, 4, 3),
-    "system capabilities, longer": (7, 4, 4, 5),
-    "management address, shorter": (8, 9, 167, 8),
-    "management address, longer": (8, 9, 167, 168),
+LENGTHS: dict[str, tuple[Tlv, Tlv, Tlv, str]] = {
+    "port description": (
+        Tlv(4, b""),
+        Tlv(4, bytes(255)),
+        Tlv(4, bytes(256)),
+        "port_description has 0..255 octets, not 256",
+    ),
+    "system name": (Tlv(5, b""), Tlv(5, bytes(255)), Tlv(5, bytes(256)), "system_name has 0..255 octets, not 256"),
+    "system description": (
+        Tlv(6, b""),
+        Tlv(6, bytes(255)),
+        Tlv(6, bytes(256)),
+        "system_description has 0..255 octets, not 256",
+    ),
+    "capabilities, shorter": (CAPABLE, CAPABLE, Tlv(7, bytes(3)), "system_capabilities has 4..4 octets, not 3"),
+    "capabilities, longer": (CAPABLE, CAPABLE, Tlv(7, bytes(5)), "system_capabilities has 4..4 octets, not 5"),
+    "management address, shorter": (LEAST, MOST, Tlv(8, bytes(8)), "management_address has 9..167 octets, not 8"),
+    "management address, longer": (LEAST, MOST, Tlv(8, bytes(168)), "management_address has 9..167 octets, not 168"),
+    "applications": (
+        Tlv.organizational(ApplicationPriority.KEY, bytes(1)),
+        Tlv.organizational(ApplicationPriority.KEY, bytes(505)),
+        Tlv.organizational(ApplicationPriority.KEY, bytes(3)),
+        "application_priority has 1..505 octets in steps of 3, not 3",
+    ),
 }
 
 
-@pytest.mark.parametrize(("tlv_type", "least", "most", "wrong"), LENGTHS.values(), ids=LENGTHS.keys())
-def test_a_basic_tlv_of_a_wrong_length_costs_only_itself(tlv_type: int, least: int, most: int, wrong: int) -> None:
-    for length in (least, most):
-        right = Tlv(tlv_type, bytes(length))
+@pytest.mark.parametrize(("least", "most", "wrong", "reason"), LENGTHS.values(), ids=LENGTHS.keys())
+def test_a_tlv_of_a_wrong_length_costs_only_itself(least: Tlv, most: Tlv, wrong: Tlv, reason: str) -> None:
+    for right in (least, most):
         assert after_mandatory(right.encode()).optional == (right,)
-    pdu = after_mandatory(Tlv(tlv_type, bytes(wrong)).encode() + EVB.tlv().encode())
-    assert faults(pdu) == [(tlv_type, f"type {tlv_type} has {least}..{most} octets, not {wrong}")]
-    assert pdu.optional == (EVB.tlv(),)
+    pdu = after_mandatory(wrong.encode() + EVB.tlv().encode())
+    assert faults(pdu) == [(wrong.type, reason)]
+    assert (pdu.optional, pdu.discarded, pdu.unrecognized) == ((EVB.tlv(),), 1, 0)
+
+
+CONTRADICTIONS: dict[str, tuple[Tlv, str]] = {
+    "management address, no octets": (Tlv(8, bytes(9)), "management_address: 1 octets wanted, 0 left"),
+    "management address, longer than the TLV": (
+        Tlv(8, bytes.fromhex("10 01 c0000201 02 00000007 00")),
+        "management_address: 16 octets wanted, 11 left",
+    ),
+    "management address, longer than 31 octets": (
+        Tlv(8, bytes.fromhex("21 01") + bytes(32) + bytes(6)),
+        "management_address: a management address has 1..31 octets, not 32",
+    ),
+    "management address, OID too short": (
+        Tlv(8, bytes.fromhex("05 01 c0000201 02 00000007 02 2b")),
+        "management_address: 2 octets wanted, 1 left",
+    ),
+    "management address, octets behind it": (
+        Tlv(8, bytes.fromhex("05 01 c0000201 02 00000007 00 00")),
+        "management_address: 1 octets left over",
+    ),
+    "VLAN name, shorter than it says": (
+        Tlv(127, bytes.fromhex("0080c203 0001 04 616263")),
+        "vlan_name: 4 octets wanted, 3 left",
+    ),
+    "VLAN name, longer than it says": (
+        Tlv(127, bytes.fromhex("0080c203 0001 02 616263")),
+        "vlan_name: 1 octets left over",
+    ),
+    "ETS, classes with 90 %": (
+        Tlv(127, bytes.fromhex("0080c20a 00 00000000 5a00000000000000 0200000000000000")),
+        "ets_recommendation: the bandwidth of the classes under ETS is 90 %, not 100",
+    ),
+    "CDCP without the default channel": (
+        Tlv(127, bytes.fromhex("0080c20e 880000a7 002000")),
+        "cdcp: the default channel (1, 1) is missing",
+    ),
+    "CEE without control": (
+        Tlv(127, bytes.fromhex("001b2102 0606 000080000802 0000 0000")),
+        "cee: the control sub-TLV is missing",
+    ),
+}
+
+
+@pytest.mark.parametrize(("tlv", "reason"), CONTRADICTIONS.values(), ids=CONTRADICTIONS.keys())
+def test_a_tlv_that_contradicts_itself_costs_only_itself_and_when_it_is_received(tlv: Tlv, reason: str) -> None:
+    pdu = after_mandatory(tlv.encode() + EVB.tlv().encode())
+    assert pdu.faults == (Fault(tlv.type, tlv.key, reason),)
+    assert (pdu.optional, pdu.discarded, pdu.unrecognized) == ((EVB.tlv(),), 1, 0)
 
 
 @pytest.mark.parametrize("tlv_type", [4, 5, 6, 7])
@@ -129,7 +207,7 @@ def test_of_two_basic_tlvs_of_a_type_the_first_counts(tlv_type: int) -> None:
     first, second = Tlv(tlv_type, b"1111"), Tlv(tlv_type, b"2222")
     pdu = after_mandatory(first.encode() + second.encode())
     assert pdu.optional == (first,)
-    assert faults(pdu) == [(tlv_type, "a TLV of this type stands there already")]
+    assert faults(pdu) == [(tlv_type, f"{BASIC[tlv_type].NAME} stands there already")]
 
 
 def test_a_basic_tlv_behind_a_discarded_one_of_its_type_is_the_first() -> None:
@@ -140,7 +218,7 @@ def test_a_basic_tlv_behind_a_discarded_one_of_its_type_is_the_first() -> None:
 
 @pytest.mark.parametrize(
     "tlv",
-    [Tlv(8, bytes(9)), Tlv(9, b"x"), Tlv(126, b""), Tlv(127, b"\x00\x02\xb3\x01zz")],
+    [LEAST, Tlv(9, b"x"), Tlv(126, b""), Tlv(127, b"\x00\x02\xb3\x01zz")],
     ids=["management address", "first reserved type", "last reserved type", "unknown OUI"],
 )
 def test_these_tlvs_may_stand_there_twice(tlv: Tlv) -> None:
@@ -184,8 +262,18 @@ def test_tlvs_are_read_by_their_class_wherever_they_stand() -> None:
 
 
 def test_what_is_not_there_is_none() -> None:
-    pdu = Lldpdu(CHASSIS, PORT, 120, (Tlv(9, b""),))
-    assert (pdu.read(Evb), pdu.text(SystemName)) == (None, None)
+    pdu = Lldpdu(CHASSIS, PORT, 120, (Tlv(9, b""), Tlv(127, Evb.KEY.octets[:3])))
+    assert (pdu.read(Evb), pdu.text(SystemName), pdu.capabilities) == (None, None, None)
+    assert (pdu.read_all(ApplicationPriority), pdu.management_addresses) == ((), ())
+
+
+def test_tlvs_that_may_stand_there_twice_are_read_in_their_order() -> None:
+    addresses = ManagementAddress(1, b"\xc0\x00\x02\x01"), ManagementAddress(6, b"\x00\x00\x5e\x00\x53\x01")
+    lists = ApplicationPriority((Application(3, 1, 0x8906),)), ApplicationPriority(())
+    pdu = after_mandatory(CAPABLE.encode() + b"".join(value.tlv().encode() for value in (*addresses, EVB, *lists)))
+    assert (pdu.management_addresses, pdu.read_all(ApplicationPriority), pdu.faults) == (addresses, lists, ())
+    assert (pdu.read(ApplicationPriority), pdu.read(Evb)) == (lists[0], EVB)
+    assert pdu.capabilities == SystemCapabilities(Capability.BRIDGE, Capability.NONE)
 
 
 @pytest.mark.parametrize("ttl", [-1, 65536])
@@ -208,7 +296,10 @@ HOSTILE = {
     "organizational TLVs without value": (Tlv(127, b""), 0, 744, 0),
     "unknown organizational TLVs": (Tlv(127, b"\x00\x02\xb3\x01"), 248, 0, 248),
     "EVB TLVs": (EVB.tlv(), 0, 135, 0),
-    "management addresses": (Tlv(8, bytes(9)), 135, 0, 0),
+    "management addresses": (LEAST, 135, 0, 0),
+    "management addresses without octets": (Tlv(8, bytes(9)), 0, 135, 0),
+    "VLAN names": (Tlv(127, b"\x00\x80\xc2\x03" + bytes(3)), 165, 0, 0),
+    "port VLANs": (PortVlanId(1).tlv(), 1, 185, 0),
 }
 
 
