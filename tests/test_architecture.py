@@ -53,7 +53,7 @@ ROOT = "evbagent"  # the version
 ARROWS: dict[str, set[str]] = {
     # layer -> what it may import besides itself; what those import may be imported too
     "__main__": {"cli"},
-    "cli": {"daemon", "lab"},
+    "cli": {"daemon", "lab", "decode", "pcap"},
     "lab": {"daemon", "switchport"},
     "daemon": {"config", "linux", "policy", "uplink"},
     "config": {"uplink"},
@@ -69,6 +69,8 @@ ARROWS: dict[str, set[str]] = {
     "events": {"status", "wire"},
     "effects": {"status"},
     "status": set(),
+    "decode": {"wire"},
+    "pcap": {"wire"},
     "wire": set(),
     ROOT: set(),
 }

@@ -1,42 +1,53 @@
-"""`evbagent decode`: what the agent makes of a frame, offline."""
+"""`evbagent decode`: what the agent makes of frames, offline."""
 
 from __future__ import annotations
 
 import sys
-from typing import Any
+from collections.abc import Iterator
+from itertools import chain
+from typing import IO, Any, Final
 
 import click
 
-from evbagent.cli.exits import Exit, Format, fail, format_option, print_json
-from evbagent.wire.basic import ChassisId, PortDescription, PortId, SystemDescription, SystemName
-from evbagent.wire.ethernet import ETHERTYPE_LLDP, DiscardReason, Frame, FrameDiscarded
-from evbagent.wire.evb import Evb
-from evbagent.wire.lldpdu import Lldpdu
-from evbagent.wire.registry import ORGANIZATIONAL
-from evbagent.wire.tlv import Tlv
+from evbagent.cli.exits import Exit, Format, fail, format_option
+from evbagent.decode import SCHEMA, decode
+from evbagent.pcap import CaptureError, frames
 
 __all__ = ["command"]
+
+_CAPTURE_LIMIT: Final = 256 * 1024 * 1024  # octets; read as a whole
 
 
 @click.command("decode")
 @click.option("--hex", "texts", multiple=True, metavar="HEX", help="A frame from its destination on (repeatable).")
+@click.option("--pcap", "capture", type=click.File("rb"), metavar="FILE", help="A capture, pcap or pcapng; - is stdin.")
 @format_option
-def command(texts: tuple[str, ...], form: Format) -> None:
-    """Decode Ethernet frames given as hexadecimal digits, or one a line on standard input.
+def command(texts: tuple[str, ...], capture: IO[bytes] | None, form: Format) -> None:
+    """Decode Ethernet frames given as hexadecimal digits, in a capture, or as digits, one frame a line, on stdin.
 
     Blanks, colons, dashes and a leading 0x don't matter.
     """
-    lines = texts or tuple(line for line in sys.stdin.read().splitlines() if line.strip())
-    if not lines:
-        fail(Exit.USAGE, "there is no frame to decode: give --hex, or lines on standard input", form=form)
-    frames = [_frame(_octets(text, form)) for text in lines]
-    if form == "json":
-        print_json({"schema": "evbagent/decode/1", "frames": frames})
-        return
-    for number, frame in enumerate(frames):
-        if number:
-            click.echo()
-        _show(frame, "")
+    lines = texts
+    if not texts and capture is None:
+        lines = tuple(line for line in sys.stdin.read().splitlines() if line.strip())
+        if not lines:
+            fail(Exit.USAGE, "there is no frame to decode: give --hex, --pcap, or lines on standard input", form=form)
+    stream = _all([_octets(text, form) for text in lines], capture)
+    try:
+        first = next(stream, None)
+    except CaptureError as error:
+        fail(Exit.FAILED, f"{_name(capture)} can't be read: {error}", form=form)
+    found = stream if first is None else chain([first], stream)
+    try:
+        (_json if form == "json" else _table)(found)
+    except CaptureError as error:  # behind frames that are on standard output already
+        click.echo(f"evbagent: {_name(capture)} can't be read to its end: {error}", err=True)
+        sys.exit(Exit.FAILED)
+
+
+def _name(capture: IO[bytes] | None) -> str:
+    name = getattr(capture, "name", "<stdin>")
+    return "standard input" if name == "<stdin>" else str(name)
 
 
 def _octets(text: str, form: Format) -> bytes:
@@ -50,107 +61,87 @@ def _octets(text: str, form: Format) -> bytes:
         fail(Exit.USAGE, f"{shown!r} is not hexadecimal: pairs of 0-9 and a-f are wanted", form=form)
 
 
-def _frame(octets: bytes) -> dict[str, Any]:
-    """One frame as JSON values; a frame that the agent would discard says why."""
-    answer: dict[str, Any] = {"verdict": "valid", "discard_reason": None}
+def _all(given: list[bytes], capture: IO[bytes] | None) -> Iterator[bytes]:
+    yield from given
+    if capture is not None:
+        octets = capture.read(_CAPTURE_LIMIT + 1)
+        if len(octets) > _CAPTURE_LIMIT:
+            raise CaptureError(f"it is larger than {_CAPTURE_LIMIT // 1024**2} MiB: cut it, e.g. with editcap")
+        yield from frames(octets)
+
+
+def _json(octets: Iterator[bytes]) -> None:
+    """One document, written frame by frame, so that a long capture needs no more memory than it has itself."""
+    import msgspec
+
+    click.echo(f'{{\n  "schema": "{SCHEMA}",\n  "frames": [', nl=False)
+    between = "\n"
     try:
-        frame = Frame.decode(octets)
-        answer |= {
-            "destination": str(frame.destination),
-            "source": str(frame.source),
-            "scope": None if frame.scope is None else frame.scope.value,
-        }
-        if frame.ethertype != ETHERTYPE_LLDP:
-            return {**answer, "verdict": "not_lldp", "discard_reason": DiscardReason.NOT_LLDP.value}
-        return answer | _lldpdu(Lldpdu.decode(frame.payload))
-    except FrameDiscarded as discarded:
-        reason = {"verdict": "discarded", "discard_reason": discarded.reason.value, "detail": discarded.detail}
-        return answer | reason
+        for frame in octets:
+            click.echo(between, nl=False)
+            click.echo(msgspec.json.encode(decode(frame)), nl=False)
+            between = ",\n"
+    finally:
+        click.echo("\n  ]\n}")
 
 
-def _lldpdu(pdu: Lldpdu) -> dict[str, Any]:
-    mandatory = [pdu.chassis.tlv(), pdu.port.tlv()]
-    evb = pdu.read(Evb)
-    return {
-        "chassis_id": _identity(pdu.chassis),
-        "port_id": _identity(pdu.port),
-        "ttl": pdu.ttl,
-        "port_description": pdu.text(PortDescription),
-        "system_name": pdu.text(SystemName),
-        "system_description": pdu.text(SystemDescription),
-        "tlvs": [[tlv.type, len(tlv.value)] for tlv in (*mandatory, Tlv(3, bytes(2)), *pdu.optional)],
-        "org_tlvs": [_organizational(tlv) for tlv in pdu.optional if tlv.key is not None],
-        "evb": None if evb is None else _evb(evb),
-        "faults": [
-            {
-                "type": fault.type,
-                "oui": None if fault.key is None else fault.key.oui.hex("-").upper(),
-                "subtype": None if fault.key is None else fault.key.subtype,
-                "reason": fault.reason,
-            }
-            for fault in pdu.faults
-        ],
-    }
+def _table(octets: Iterator[bytes]) -> None:
+    for number, frame in enumerate(octets):
+        if number:
+            click.echo()
+        _show(_brief(decode(frame)), "")
 
 
-def _identity(identity: ChassisId | PortId) -> dict[str, Any]:
-    return {
-        "subtype": identity.subtype,
-        "subtype_name": identity.subtype_name,
-        "value": str(identity),
-        "hex": identity.value.hex(),
-    }
+def _brief(answer: dict[str, Any]) -> dict[str, Any]:
+    """Without what is there twice: digits of what can be read, and TLVs that have a place of their own."""
+    brief = dict(answer)
+    for key in ("chassis_id", "port_id"):
+        if brief[key] is not None:
+            brief[key] = "{value} ({subtype_name})".format(**brief[key])
+    brief["tlvs"] = [f"{type_}:{length}" for type_, length in brief["tlvs"]]
+    brief["org_tlvs"] = [
+        {key: item for key, item in tlv.items() if key != ("hex" if tlv["fields"] else "fields")}
+        for tlv in brief["org_tlvs"]
+        if not tlv["fields"] or tlv["name"] not in _ELSEWHERE
+    ]
+    return brief
 
 
-def _organizational(tlv: Tlv) -> dict[str, Any]:
-    key = tlv.key
-    assert key is not None, "only TLVs with OUI and subtype come here"
-    kind = ORGANIZATIONAL.get(key)
-    return {
-        "oui": key.oui.hex("-").upper(),
-        "subtype": key.subtype,
-        "name": None if kind is None else kind.NAME,
-        "hex": tlv.information.rest().hex(),
-    }
-
-
-def _evb(evb: Evb) -> dict[str, Any]:
-    return {
-        "rr_capable": evb.bridge.rr_capable,
-        "rr_control": evb.bridge.rr_control,
-        "bridge_group_id": evb.bridge.group_id,
-        "rr_request": evb.station.rr_request,
-        "rr_status": int(evb.station.rr_status),
-        "station_group_id": evb.station.group_id,
-        "retries": evb.retries,
-        "rte": evb.rte,
-        "mode": int(evb.mode),
-        "remote_rwd": evb.remote_rwd,
-        "rwd": evb.rwd,
-        "remote_rka": evb.remote_rka,
-        "rka": evb.rka,
-    }
+_ELSEWHERE: Final = (
+    *("evb", "evb_draft", "cdcp", "cee"),
+    *("ets_configuration", "ets_recommendation", "pfc", "application_priority"),
+)
 
 
 def _show(value: dict[str, Any], indent: str) -> None:
     """Names and values, one a line; what is not there is left out."""
-    width = max(len(key) for key in value)
-    for key, item in value.items():
-        if item is None or item == []:
-            continue
+    present = {key: item for key, item in value.items() if not _empty(item)}
+    width = max(map(len, present), default=0)
+    for key, item in present.items():
         if isinstance(item, dict):
             click.echo(f"{indent}{key}:")
             _show(item, indent + "  ")
+        elif isinstance(item, list) and isinstance(item[0], dict):
+            click.echo(f"{indent}{key}:")
+            for entry in item:
+                click.echo(f"{indent}  {_line(entry)}")
         else:
-            text = "; ".join(_line(entry) for entry in item) if isinstance(item, list) else _line(item)
+            text = " ".join(map(_line, item)) if isinstance(item, list) else _line(item)
             click.echo(f"{indent}{key:{width}}  {text}")
+
+
+def _empty(item: Any) -> bool:
+    if isinstance(item, dict):
+        return all(map(_empty, item.values()))
+    return item is None or item in ([], "")
 
 
 def _line(item: Any) -> str:
     if isinstance(item, dict):
-        return " ".join(f"{key}={_line(value)}" for key, value in item.items() if value is not None)
+        pairs = ((key, _line(value), isinstance(value, dict)) for key, value in item.items() if not _empty(value))
+        return " ".join(f"{key}=({text})" if nested else f"{key}={text}" for key, text, nested in pairs)
     if isinstance(item, list):
-        return "/".join(map(str, item))
+        return "[" + ", ".join(map(_line, item)) + "]"
     if isinstance(item, bool):
         return "yes" if item else "no"
     return str(item)
