@@ -47,7 +47,7 @@ class Change(Enum):
     EXPIRED = "expired"
     SHUT_DOWN = "shut_down"
     EVICTED = "evicted"  # the table is full, and another one matters more
-    CLEARED = "cleared"  # the port went down and came back: what was heard before counts no more
+    CLEARED = "cleared"  # the port went down, or frames were lost: what was heard before counts no more
 
 
 @dataclass(frozen=True, slots=True)

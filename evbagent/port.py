@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from evbagent.effects import Actuated, Effect, SendFrame
+from evbagent.effects import Actuated, Effect, Faulted, SendFrame
 from evbagent.events import LinkState, NeighborChange
 from evbagent.lldp.agent import Agent, AgentSettings
 from evbagent.status import PortStatus
@@ -48,6 +48,7 @@ class Port:
         self._identity = identity
         self._agents = {scope: Agent(scope, settings) for scope, settings in agents.items()}
         self._role = role
+        self._missed = 0
         self._discards: Counter[DiscardReason] = Counter()
         self._guests: frozenset[MacAddress] = frozenset()
         self._link: LinkState | None = None
@@ -119,6 +120,18 @@ class Port:
     def _is_own(self, source: MacAddress) -> bool:
         return source in self._guests or (self._link is not None and source == self._link.address)
 
+    def missed(self, count: int, now: float) -> list[Effect]:
+        """Frames were lost unheard: nothing that was known before them counts, and everybody is heard anew.
+
+        A flood may drown the one LLDPDU that withdraws relay; what a flood can reach this way is VEB, and no more.
+        """
+        self._missed += count
+        changes = [change for agent in self._agents.values() for change in agent.forget(now)]
+        if not changes:
+            return []
+        detail = f"{count} frames found no room, and {len(changes)} neighbors have to be heard anew"
+        return [Faulted(self.name, "frames_missed", detail), *self._route(changes, now), *self._settle(now)]
+
     def on_deadline(self, now: float) -> list[Effect]:
         """Time has come for something."""
         effects: list[Effect] = []
@@ -144,7 +157,7 @@ class Port:
     def status(self, now: float) -> PortStatus:
         scopes = tuple(agent.status(now) for agent in self._agents.values())
         discards = {reason.value: count for reason, count in self._discards.items()}
-        return PortStatus(self.name, self.enabled, scopes, discards)
+        return PortStatus(self.name, self.enabled, scopes, discards, self._missed)
 
     def _route(self, changes: list[NeighborChange], now: float) -> list[Effect]:
         return [effect for change in changes for effect in self._role.peer(change, now)]

@@ -211,12 +211,13 @@ class ScopeStatus:
 
 @dataclass(frozen=True, slots=True)
 class PortStatus:
-    """One physical port; `discards` are frames that reached no agent, by reason."""
+    """One physical port; `discards` are frames that reached no agent, by reason, `missed` those lost unheard."""
 
     name: str
     carrier: bool
     scopes: tuple[ScopeStatus, ...]
     discards: Mapping[str, int]
+    missed: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,6 +43,10 @@ class SwitchPort:
         """One frame that came in on the port."""
         return self._port.receive(octets, vlan, now)
 
+    def missed(self, count: int, now: float) -> list[Effect]:
+        """So many frames were lost unheard: whether the station still asks for relay is unknown."""
+        return self._port.missed(count, now)
+
     def link(self, state: LinkState | None, now: float) -> list[Effect]:
         """The port as the kernel has it now, with its hairpin flag."""
         self._bridge.port = 0 if state is None else state.ifindex

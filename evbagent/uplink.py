@@ -129,6 +129,10 @@ class Uplink:
             return effects
         return self._after(effects, now)
 
+    def missed(self, count: int, now: float) -> list[Effect]:
+        """So many frames were lost unheard: what they said is unknown, and one may have taken relay away."""
+        return self._after(self._port.missed(count, now), now)
+
     def link(self, port: LinkState | None, attachments: Sequence[LinkState], now: float) -> list[Effect]:
         """The port, and all macvlan and macvtap devices on it, as the kernel has them now."""
         self._attachments = {link.ifindex: link for link in attachments if not link.foreign}

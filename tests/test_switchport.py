@@ -37,6 +37,9 @@ class Switch:
     def hears(self, frame: bytes, at: float) -> list[Effect]:
         return self._perform(self.core.receive(frame, None, at), at)
 
+    def misses(self, at: float) -> list[Effect]:
+        return self._perform(self.core.missed(1, at), at)
+
     def waits(self, until: float) -> None:
         while self.core.deadline <= until:
             now = self.core.deadline
@@ -243,3 +246,13 @@ def test_relay_is_never_announced_on_a_port_that_does_not_reflect(
             switch.port = step
             switch.looks(now)
         assert not switch.core.relay or switch.hairpin
+
+
+def test_frames_that_were_lost_unheard_end_relay_until_the_station_asks_anew() -> None:
+    switch = Switch()
+    switch.hears(ASKS, 1.0)
+    assert switch.core.relay
+    assert OFF in switch.misses(2.0)
+    assert (switch.core.relay, switch.hairpin) == (False, False)
+    switch.hears(ASKS, 2.1)
+    assert switch.core.relay

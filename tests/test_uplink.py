@@ -78,6 +78,9 @@ class Host:
     def hears(self, frame: bytes, at: float, vlan: int | None = None) -> list[Effect]:
         return self._perform(self.uplink.receive(frame, vlan, at), at)
 
+    def misses(self, count: int, at: float) -> list[Effect]:
+        return self._perform(self.uplink.missed(count, at), at)
+
     def waits(self, until: float) -> list[Effect]:
         """All deadlines up to that moment; the effects of the last one that had any."""
         last: list[Effect] = []
@@ -324,6 +327,23 @@ def test_what_lives_in_another_namespace_is_shown_left_alone_and_holds_nobody_up
         AttachmentStatus("macvtap8", 8, Reach.MANAGED, BRIDGE, BRIDGE),
         AttachmentStatus("macvtap7", 7, Reach.FOREIGN, VEPA, None),
     )
+
+
+def test_frames_that_were_lost_unheard_end_vepa_until_the_switch_is_heard_anew() -> None:
+    host = in_vepa(7)
+    assert host.misses(5, 2.0)[0] == SetModes("eth0", {7: BRIDGE})
+    assert (host.status.mode, host.status.reason) == (Mode.VEB, Reason.PEER_LOST)
+    assert [effect.reason for effect in host.done if isinstance(effect, Faulted)] == ["frames_missed"]
+    host.hears(GRANTED, 2.1)  # the same octets as before are news now
+    assert (host.status.mode, host.status.reason) == (Mode.VEPA, Reason.RR_ACTIVE)
+    assert host.uplink.ports(3.0)[0].missed == 5
+
+
+def test_frames_that_were_lost_where_nobody_was_known_are_counted_and_no_news() -> None:
+    host = Host({7: BRIDGE})
+    before = host.status
+    assert [host.misses(3, 1.0), host.misses(4, 2.0)] == [[], []]
+    assert (host.status, host.uplink.ports(3.0)[0].missed) == (before, 7)
 
 
 def test_a_foreign_attachment_of_the_same_ifindex_hides_nobody() -> None:

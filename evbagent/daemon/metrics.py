@@ -139,7 +139,11 @@ def _ports(ports: Iterable[PortStatus]) -> Iterator[Metric]:
         name: CounterMetricFamily(f"evbagent_lldp_{name}", f"{text}.", labels=["port", "scope"])
         for name, text in _COUNTERS
     }
+    missed = CounterMetricFamily(
+        "evbagent_frames_missed", "Frames that found no room in the socket's receive buffer.", labels=["port"]
+    )
     for port in ports:
+        missed.add_metric([port.name], port.missed)
         for reason, count in sorted(port.discards.items()):
             discards.add_metric([port.name, "none", reason], count)
         for scope in port.scopes:
@@ -153,6 +157,7 @@ def _ports(ports: Iterable[PortStatus]) -> Iterator[Metric]:
     yield neighbors
     yield too_many
     yield discards
+    yield missed
     yield from families.values()
 
 

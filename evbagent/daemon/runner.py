@@ -27,6 +27,8 @@ class Core(Protocol):
 
     def receive(self, octets: bytes, vlan: int | None, now: float) -> list[Effect]: ...
 
+    def missed(self, count: int, now: float) -> list[Effect]: ...
+
     def on_deadline(self, now: float) -> list[Effect]: ...
 
     def actuated(self, outcome: Actuated, now: float) -> list[Effect]: ...
@@ -112,6 +114,10 @@ class Runner:
         assert self._socket is not None
         try:
             frames = self._socket.receive()
+            missed = self._socket.missed()
+            if missed:  # what is still here came before what was lost: it proves nothing about now
+                missed += len(frames) + self._socket.flush()
+                frames = []
         except OSError as error:  # the link went down or away; rtnetlink says which
             if error.errno not in (errno.ENETDOWN, errno.ENXIO, errno.ENODEV):
                 self._journal.log(Level.ERROR, "receiving failed", port=self.name, error=error)
@@ -120,6 +126,8 @@ class Runner:
             self._stamp = frame.stamp
             self.perform(self._core.receive(frame.octets, frame.vlan, self._loop.time()))
         self._stamp = math.nan
+        if missed:
+            self.perform(self._core.missed(missed, self._loop.time()))
 
     def _on_timer(self, due: float) -> None:
         self._timer = None

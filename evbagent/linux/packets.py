@@ -14,7 +14,7 @@ __all__ = ["PacketSocket", "Received"]
 
 _ETH_P_ALL: Final = 0x0003
 _SOL_PACKET: Final = 263
-_ADD_MEMBERSHIP, _AUXDATA, _IGNORE_OUTGOING = 1, 8, 23
+_ADD_MEMBERSHIP, _STATISTICS, _AUXDATA, _IGNORE_OUTGOING = 1, 6, 8, 23
 _MR_MULTICAST: Final = 0
 _SO_ATTACH_FILTER, _SO_TIMESTAMPNS = 26, 35
 _TC_PRIO_CONTROL: Final = 7  # some drivers drop LLDP of the host at any lower priority
@@ -22,9 +22,11 @@ _OTHERHOST, _OUTGOING = 3, 4
 _VLAN_VALID: Final = 0x10  # TP_STATUS_VLAN_VALID
 _VID: Final = 0x0FFF
 _AUX: Final = struct.Struct("=IIIHHHH")  # struct tpacket_auxdata
+_COUNTS: Final = struct.Struct("=II")  # struct tpacket_stats: frames, of which dropped
 _STAMP: Final = struct.Struct("=qq")  # struct timespec
 _LARGEST: Final = 2048
 _DRAIN: Final = 64  # frames of one turn of the loop
+_QUEUE: Final = 16384  # frames; more than the receive buffer has room for
 _ANCILLARY: Final = socket.CMSG_SPACE(_AUX.size) + socket.CMSG_SPACE(_STAMP.size)
 
 # Classic BPF: code, jump if true, jump if false, operand.
@@ -86,7 +88,7 @@ class PacketSocket:
         self._socket.setsockopt(_SOL_PACKET, _AUXDATA, 1)
         self._socket.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_PRIORITY, _TC_PRIO_CONTROL)
-        enlarge(self._socket, 1 << 20)
+        enlarge(self._socket)
 
     def serves(self, ifindex: int, *, everything: bool) -> bool:
         """Whether it is bound to that interface, as that kind of socket."""
@@ -112,6 +114,20 @@ class PacketSocket:
                 break
             frames.append(_received(octets, ancillary))
         return frames
+
+    def missed(self) -> int:
+        """How many frames found no room in the receive buffer since the last time that this was asked."""
+        statistics = self._socket.getsockopt(_SOL_PACKET, _STATISTICS, _COUNTS.size)
+        return int(_COUNTS.unpack(statistics)[1])
+
+    def flush(self) -> int:
+        """Throw away what is queued, at most what a buffer holds; how many frames it was. Raises `OSError`."""
+        for count in range(_QUEUE):
+            try:
+                self._socket.recv(0)
+            except BlockingIOError:
+                return count
+        return _QUEUE
 
 
 def _received(octets: bytes, ancillary: list[tuple[int, int, bytes]]) -> Received:

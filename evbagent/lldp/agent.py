@@ -91,6 +91,10 @@ class Agent:
         """Neighbors whose time has come."""
         return self._receive.evaluate(now)
 
+    def forget(self, now: float) -> list[NeighborChange]:
+        """Everybody has to be heard anew."""
+        return self._receive.forget(now)
+
     def run(self, now: float) -> list[Effect]:
         """What is due to be sent."""
         transmit = self._transmit

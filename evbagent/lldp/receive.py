@@ -81,6 +81,12 @@ class Receive(Machine[ReceiveState]):
         self._frame = octets, pdu
         return self.evaluate(now)
 
+    def forget(self, now: float) -> list[NeighborChange]:
+        """Give all neighbors up, for frames were lost and nobody knows what they said."""
+        self._changes = []
+        self._delete(list(self.neighbors), Change.CLEARED)
+        return self._changes
+
     def evaluate(self, now: float) -> list[NeighborChange]:
         """What time or the link changed."""
         self._changes = []

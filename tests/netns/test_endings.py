@@ -15,11 +15,44 @@ import yaml
 
 from evbagent.lab import Lab
 from evbagent.lab.namespaces import Namespace
-from evbagent.lab.topology import UPLINK, edit, index_of
+from evbagent.lab.switch import SwitchSettings
+from evbagent.lab.topology import SWITCH_PORT, UPLINK, edit, index_of
 from evbagent.status import MacvlanMode
-from tests.support.observing import attachment, bridged, said
+from evbagent.wire.octets import MacAddress
+from tests.support.observing import attachment, bridged, said, scrape
+from tests.support.taps import Captured, Tap, lldp_frame
 
 pytestmark = pytest.mark.netns
+
+
+def test_a_withdrawal_that_a_flood_drowned_ends_vepa_all_the_same() -> None:
+    def noise(number: int) -> bytes:
+        address = MacAddress(b"\x02\x11" + number.to_bytes(4, "big"))
+        return lldp_frame(address, chassis=address, ttl=120)
+
+    async def scene() -> None:
+        async with Lab() as lab:
+            await lab.switch.start(SwitchSettings(keep_hairpin=True))
+            await lab.agent.start()
+            await bridged(lab, MacvlanMode.VEPA, "rr_active")
+            os.kill(lab.agent.pid, signal.SIGSTOP)  # the loop stalls, and the buffer overflows before the switch speaks
+            try:
+                with Tap(lab.switch_namespace, SWITCH_PORT) as flood:
+                    for number in range(20_000):
+                        flood.send(noise(number))
+                with Tap(lab.switch_namespace, SWITCH_PORT) as tap:
+                    lab.switch.offer(relay=False)
+                    await lab.until(lambda: any(is_withdrawal(frame) for frame in tap.told), 5.0, "the withdrawal")
+            finally:
+                os.kill(lab.agent.pid, signal.SIGCONT)
+            await lab.until(lambda: lab.all_in(MacvlanMode.BRIDGE), 2.0, "every guest in bridge mode")
+            await lab.until(lambda: (said(lab) or "").startswith("veb, settled"), 2.0, "the daemon to say so")
+            assert scrape(lab.host_namespace).sum("evbagent_frames_missed_total") > 0
+
+    def is_withdrawal(frame: Captured) -> bool:
+        return frame.evb is not None and frame.evb.bridge.rr_capable is False
+
+    asyncio.run(scene())
 
 
 def rename(lab: Lab, old: str, new: str) -> None:
