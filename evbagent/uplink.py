@@ -40,7 +40,7 @@ _LEAVING: Final = (0.05, 5.0)  # first and longest wait between tries, seconds; 
 _ENTERING: Final = (1.0, 60.0)
 _SENTENCES: Final = {  # of reasons that are no row of the table
     Reason.ATTACHMENT_OUT_OF_REACH: "an attachment did not take VEPA, so none is left in it",
-    Reason.RELEASED: "the daemon ends, and guests are left in the mode that needs nobody to watch",
+    Reason.RELEASED: "the daemon ends, and nobody watches any more",
 }
 
 
@@ -97,6 +97,8 @@ class Uplink:
         self._attachments: dict[int, LinkState] = {}  # by ifindex, which is unique in our namespace only
         self._foreign: tuple[LinkState, ...] = ()
         self._released = False
+        self._looked = False
+        self._alarmed: Reason | None = None
         self._stuck: frozenset[int] = frozenset()  # attachments that did not leave VEPA, until the next try
         self._leaving, self._entering = _Retries(*_LEAVING), _Retries(*_ENTERING)
         self._decision = self._decide()
@@ -137,6 +139,9 @@ class Uplink:
         """The port, and all macvlan and macvtap devices on it, as the kernel has them now."""
         self._attachments = {link.ifindex: link for link in attachments if not link.foreign}
         self._foreign = tuple(link for link in attachments if link.foreign)
+        if not self._looked:  # what is found at the start is nobody's change
+            self._looked = True
+            self._status = self._collect(now)
         guests = frozenset(link.address for link in attachments if link.address is not None)
         return self._after(self._port.link(port, guests, now), now)
 
@@ -248,9 +253,11 @@ class Uplink:
             effects.append(Moved("uplink", self.name, old.mode.value, new.mode.value, new.reason.value))
         elif new.reason is not old.reason:
             effects.append(Moved("decision", self.name, old.reason.value, new.reason.value, why))
-        if new.degraded and (new.reason, new.degraded) != (old.reason, old.degraded):
+        alarm = new.reason if new.degraded and not self._released else None
+        if alarm not in (None, self._alarmed):
             detail = f"mode vepa is configured and guests are in veb: {why}"
             effects.append(Faulted(self.name, "vepa_missed", detail))
+        self._alarmed = alarm
         return effects
 
     # --- the snapshot

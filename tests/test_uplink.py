@@ -267,6 +267,31 @@ def test_the_relay_is_shown_as_the_switch_has_it() -> None:
 # --- entering, and who is ever touched
 
 
+STARTS = {
+    "observed, and left": (OBSERVING, {}),
+    "put right": (UplinkSettings(), {("vepa", "veb", "no_peer"): 1}),
+}
+
+
+@pytest.mark.parametrize(("configured", "transitions"), STARTS.values(), ids=STARTS.keys())
+def test_what_is_found_at_the_start_is_nobodys_change(
+    configured: UplinkSettings, transitions: dict[tuple[str, str, str], int]
+) -> None:
+    host = Host({7: VEPA}, configured)
+    assert dict(host.uplink.transitions) == transitions
+
+
+def test_vepa_that_is_demanded_and_missing_is_an_alarm_from_the_start_and_not_at_the_end() -> None:
+    host = Host({7: BRIDGE}, UplinkSettings(mode=ConfiguredMode.VEPA))
+    host.hears(GRANTED, 1.0)
+    host.hears(WITHDRAWN, 2.0)
+    host.releases(3.0)
+    alarms = [effect.detail for effect in host.done if isinstance(effect, Faulted) and effect.reason == "vepa_missed"]
+    assert len(alarms) == 2
+    assert "no switch with EVB is heard" in alarms[0]
+    assert "has withdrawn it" in alarms[1]
+
+
 def test_an_attachment_that_does_not_leave_is_said_to_be_leaving() -> None:
     host = in_vepa(7, 8)
     host.refuses[8] = {BRIDGE}

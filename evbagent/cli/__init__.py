@@ -7,6 +7,7 @@ from typing import Final
 
 import click
 
+from evbagent import __version__
 from evbagent.cli.exits import Exit
 
 __all__ = ["main"]
@@ -28,6 +29,7 @@ class _Verbs(click.Group):
         return command
 
 
+@click.version_option(__version__, prog_name="evbagent")
 @click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"]})
 def main() -> None:
     """The host's half of Edge Virtual Bridging.

@@ -37,6 +37,8 @@ def command(script: bool, story: str, guests: int, sabotage: str | None, form: F
     if story == "list":
         _list(form)
         return
+    if form == "json" and not script:
+        fail(Exit.USAGE, "--format json is for --script: a lab that stays up has no report", form=form)
     if story not in STORIES:
         fail(Exit.USAGE, f"there is no story {story!r} (there are: {', '.join(STORIES)})", form=form)
     _enter(form)
@@ -103,9 +105,11 @@ async def _stay(guests: int, sabotage: str | None) -> None:
             lab.agent.module = SABOTAGES[sabotage]
         await lab.switch.start(SwitchSettings())
         await lab.agent.start()
-        click.echo(f"lab: host     nsenter --net=/proc/{os.getpid()}/fd/{lab.host_namespace.descriptor}")
-        click.echo(f"lab: switch   nsenter --net=/proc/{os.getpid()}/fd/{lab.switch_namespace.descriptor}")
-        click.echo(f"lab: agent    evbagent status --config {lab.agent.config}")
+        me = f"/proc/{os.getpid()}"
+        user = f"--user={me}/ns/user --preserve-credentials " if _INSIDE in os.environ else ""
+        click.echo(f"lab: host     nsenter {user}--net={me}/fd/{lab.host_namespace.descriptor}")
+        click.echo(f"lab: switch   nsenter {user}--net={me}/fd/{lab.switch_namespace.descriptor}")
+        click.echo(f"lab: agent    {sys.executable} -m evbagent status --config {lab.agent.config}")
         click.echo("lab: end with Ctrl-C")
         generation = None
         while lab.agent.ended is None:

@@ -23,8 +23,8 @@ _EXITS = {NotPermitted: Exit.NOT_PERMITTED, NoSuchInterface: Exit.NO_SUCH_INTERF
 def command(config: str | None, uplinks: tuple[str, ...]) -> None:
     """Run the daemon in the foreground until SIGTERM.
 
-    Uplinks that no configuration mentions are observed: nothing is applied. At the end guests are put into VEB and
-    the switch is told.
+    Without a configuration every physical port is observed, and with --uplink an interface that it does not name:
+    nothing is applied or sent. Where modes are applied, guests are put into VEB at the end, and the switch is told.
     """
     journal = Journal(prefixed="JOURNAL_STREAM" in os.environ)
     run(Daemon(read(config), journal, only=uplinks))

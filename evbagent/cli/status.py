@@ -122,7 +122,7 @@ def _notes(uplink: dict[str, Any]) -> list[str]:
     notes = []
     name, would = uplink["name"], uplink["would"]
     if would is not None:
-        notes.append(f"{name}: nothing is applied; mode auto would be {would['mode']} ({would['reason']})")
+        notes.append(f"{name}: nothing is applied; it would be {would['mode']} ({would['reason']})")
     if uplink["configured"]["mode"] == "vepa" and uplink["effective"]["mode"] != "vepa":
         notes.append(f"{name}: mode vepa is configured and not there ({uplink['reason']}): guests are in veb")
     if uplink["relay"]["crowded"]:

@@ -98,7 +98,7 @@ def test_the_status_is_a_line_for_each_uplink_and_notes_where_there_is_more_to_s
     assert second.split()[6:] == ["unknown", "-", "none"]
     assert notes == [
         "eth0: macvtap1 is chosen (private), left alone",
-        "eth1: nothing is applied; mode auto would be veb (no_peer)",
+        "eth1: nothing is applied; it would be veb (no_peer)",
     ]
 
 
