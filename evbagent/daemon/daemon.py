@@ -18,6 +18,7 @@ from evbagent.daemon.notify import Notifier
 from evbagent.daemon.publish import PolicyFile
 from evbagent.daemon.reactions import Reactions
 from evbagent.daemon.runner import Actuator, Runner
+from evbagent.events import LinkState
 from evbagent.linux.capabilities import NET_ADMIN, NET_RAW, missing
 from evbagent.linux.files import Lock, Pulse
 from evbagent.linux.kernel import Kernel
@@ -124,7 +125,10 @@ class Daemon:
         if not taken:
             holder = self._lock.holder()
             raise AlreadyRunning(f"process {holder} already runs in {path.parent}: end it, or set another run_dir")
-        self._pulse = Pulse(Path(self._settings.pulse_path))
+        try:
+            self._pulse = Pulse(Path(self._settings.pulse_path))
+        except OSError as error:  # too long for a socket, which takes 107 octets, or not to be replaced
+            raise StartError(f"{self._settings.pulse_path} can't be made: {error}; set another run_dir") from None
 
     def _start(self) -> None:
         self._links.refresh(foreign=True)
@@ -286,9 +290,10 @@ class Daemon:
         for name, runner in self._runners.items():
             port = self._links.named(name)
             if port is not None:
+                if self._indexes.get(name, port.ifindex) != port.ifindex:
+                    self._give_up(name, runner)
                 self._indexes[name] = port.ifindex
-            lower = self._indexes.get(name)
-            attachments = [] if lower is None or lower not in self._links else self._links.attachments(lower)
+            attachments = self._attachments(name)
             try:
                 runner.attach(port, everything=port is not None and self._links.needs_everything(port))
             except OSError as error:
@@ -300,6 +305,16 @@ class Daemon:
                 port = None
                 runner.attach(None, everything=False)
             runner.perform(self._uplinks[name].link(port, attachments, self._loop.time()))
+
+    def _attachments(self, name: str) -> list[LinkState]:
+        """Those on the interface that the uplink is, or was last, whatever that is called now."""
+        lower = self._indexes.get(name)
+        return [] if lower is None or lower not in self._links else self._links.attachments(lower)
+
+    def _give_up(self, name: str, runner: Runner) -> None:
+        """The name is another interface's now: guests on the former one must not stay where nobody watches."""
+        runner.attach(None, everything=False)
+        runner.perform(self._uplinks[name].link(None, self._attachments(name), self._loop.time()))
 
     # --- what is told
 

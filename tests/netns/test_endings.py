@@ -76,6 +76,35 @@ def test_an_uplink_that_loses_its_name_is_no_uplink_and_its_guests_are_in_veb() 
     asyncio.run(scene())
 
 
+def test_an_uplink_whose_name_goes_to_another_interface_leaves_no_guest_behind() -> None:
+    async def scene() -> None:
+        async with Lab() as lab:
+            await lab.switch.start()
+            await lab.agent.start()
+            await bridged(lab, MacvlanMode.VEPA, "rr_active")
+            os.kill(lab.agent.pid, signal.SIGSTOP)  # so that the daemon sees the end of it only
+            try:
+                rename(lab, UPLINK, "uplink9")
+                edit(lab.host_namespace, lambda ip: ip.link("add", ifname=UPLINK, kind="veth", peer={"ifname": "end"}))
+            finally:
+                os.kill(lab.agent.pid, signal.SIGCONT)
+            await lab.until(lambda: lab.all_in(MacvlanMode.BRIDGE), 2.0, "every guest in bridge mode")
+
+    asyncio.run(scene())
+
+
+def test_a_run_folder_too_long_for_a_socket_is_refused_in_a_line(tmp_path: Path) -> None:
+    folder = tmp_path / ("x" * 120)
+    config = tmp_path / "evbagent.yaml"
+    config.write_text(yaml.safe_dump({"run_dir": str(folder), "metrics": {"listen": None}}))
+    run = [sys.executable, "-m", "evbagent", "run", "--config", str(config), "--uplink", "lo"]
+    done = subprocess.run(["unshare", "--net", *run], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "alive.sock can't be made" in done.stderr
+    assert "set another run_dir" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_a_macvlan_elsewhere_with_the_ifindex_of_a_guest_hides_nobody() -> None:
     def pod(ip: Any, index: int, elsewhere: Namespace) -> None:
         fields = {"kind": "macvlan", "macvlan_mode": "bridge", "link": index_of(ip, UPLINK)}
