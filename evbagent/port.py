@@ -6,11 +6,13 @@ import math
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from itertools import islice
+from typing import Final, Protocol
 
 from evbagent.effects import Actuated, Effect, Faulted, SendFrame
-from evbagent.events import LinkState, NeighborChange
+from evbagent.events import Change, LinkState, NeighborChange
 from evbagent.lldp.agent import Agent, AgentSettings
+from evbagent.lldp.neighbors import Heard
 from evbagent.status import PortStatus
 from evbagent.wire.basic import ChassisId, PortId, SystemName
 from evbagent.wire.ethernet import ETHERTYPE_LLDP, DiscardReason, Frame, FrameDiscarded, Scope
@@ -19,6 +21,9 @@ from evbagent.wire.octets import MacAddress
 from evbagent.wire.tlv import Tlv
 
 __all__ = ["Identity", "Port", "Role"]
+
+_EVB_SCOPES: Final = (Scope.NEAREST_CUSTOMER_BRIDGE, Scope.NEAREST_BRIDGE)  # where it counts first
+_VITAL: Final = 4  # sources; with two EVB neighbors VEPA is over, so more need no care
 
 
 class Role(Protocol):
@@ -48,7 +53,9 @@ class Port:
         self._identity = identity
         self._agents = {scope: Agent(scope, settings) for scope, settings in agents.items()}
         self._role = role
-        self._missed = 0
+        self._missed = self._overflowed = 0
+        self._shared: frozenset[Msap] = frozenset()
+        self.vital: frozenset[MacAddress] = frozenset()  # sources of EVB neighbors: their frames must not be lost
         self._discards: Counter[DiscardReason] = Counter()
         self._guests: frozenset[MacAddress] = frozenset()
         self._link: LinkState | None = None
@@ -112,10 +119,10 @@ class Port:
             agent.ignore(DiscardReason.OWN)
             return []
         try:
-            changes = agent.receive(octets, frame.payload, now)
+            changes = agent.receive(Heard(octets, frame.payload, frame.source), now)
         except FrameDiscarded:
             return []  # the agent has counted it
-        return self._route(changes, now) + self._settle(now)
+        return self._changed(changes, now) if changes else []
 
     def _is_own(self, source: MacAddress) -> bool:
         return source in self._guests or (self._link is not None and source == self._link.address)
@@ -132,12 +139,13 @@ class Port:
         detail = f"{count} frames found no room, and {len(changes)} neighbors have to be heard anew"
         return [Faulted(self.name, "frames_missed", detail), *self._route(changes, now), *self._settle(now)]
 
+    def overflowed(self, count: int) -> None:
+        """Frames were lost, and none of them came from a `vital` source: what is known of relay holds."""
+        self._overflowed += count
+
     def on_deadline(self, now: float) -> list[Effect]:
         """Time has come for something."""
-        effects: list[Effect] = []
-        for agent in self._agents.values():
-            effects += self._route(agent.age(now), now)
-        return effects + self._settle(now)
+        return self._changed([change for agent in self._agents.values() for change in agent.age(now)], now)
 
     def refresh(self, now: float) -> list[Effect]:
         """The role changed by itself (settings, a kernel's answer): say so if what we announce changed."""
@@ -157,10 +165,27 @@ class Port:
     def status(self, now: float) -> PortStatus:
         scopes = tuple(agent.status(now) for agent in self._agents.values())
         discards = {reason.value: count for reason, count in self._discards.items()}
-        return PortStatus(self.name, self.enabled, scopes, discards, self._missed)
+        return PortStatus(self.name, self.enabled, scopes, discards, self._missed, self._overflowed)
+
+    def _changed(self, changes: list[NeighborChange], now: float) -> list[Effect]:
+        return self._route(changes, now) + self._confused(changes, now) + self._settle(now)
 
     def _route(self, changes: list[NeighborChange], now: float) -> list[Effect]:
+        if any(change.change is not Change.REFRESHED for change in changes):
+            agents = [self._agents[scope] for scope in _EVB_SCOPES if scope in self._agents]
+            sources = (near.heard.source for agent in agents for near in agent.neighbors if near.speaks_evb)
+            self.vital = frozenset(islice(dict.fromkeys(sources), _VITAL))
         return [effect for change in changes for effect in self._role.peer(change, now)]
+
+    def _confused(self, changes: list[NeighborChange], now: float) -> list[Effect]:
+        """Two agents under one identity are told once, for either takes back what the other says."""
+        if not any(change.change is Change.UPDATED for change in changes):
+            return []
+        before, self._shared = self._shared, frozenset(m for agent in self._agents.values() for m in agent.shared(now))
+        return [
+            Faulted(self.name, "shared_msap", f"two agents take turns under chassis {msap.chassis} port {msap.port}")
+            for msap in self._shared - before
+        ]
 
     def _settle(self, now: float) -> list[Effect]:
         """Announce what is true now, and send what is due."""

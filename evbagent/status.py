@@ -201,23 +201,29 @@ class LldpCounters:
 
 @dataclass(frozen=True, slots=True)
 class ScopeStatus:
-    """One LLDP agent of a port."""
+    """One LLDP agent of a port; `shared_identities` counts neighbors that are two agents under one name."""
 
     scope: str
     neighbors: int
     too_many_neighbors: bool
+    shared_identities: int
     counters: LldpCounters
 
 
 @dataclass(frozen=True, slots=True)
 class PortStatus:
-    """One physical port; `discards` are frames that reached no agent, by reason, `missed` those lost unheard."""
+    """One physical port; `discards` are frames that reached no agent, by reason.
+
+    `missed` frames were lost unheard, and everybody had to be heard anew; `overflowed` ones were lost too, while those
+    of the EVB neighbors were not.
+    """
 
     name: str
     carrier: bool
     scopes: tuple[ScopeStatus, ...]
     discards: Mapping[str, int]
     missed: int
+    overflowed: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from evbagent.lldp.agent import AgentSettings
 from evbagent.port import Identity, Port
 from evbagent.wire.ethernet import Scope
 from evbagent.wire.evb import RrStatus
+from evbagent.wire.octets import MacAddress
 
 __all__ = ["SwitchPort"]
 
@@ -42,6 +43,15 @@ class SwitchPort:
     def receive(self, octets: bytes, vlan: int | None, now: float) -> list[Effect]:
         """One frame that came in on the port."""
         return self._port.receive(octets, vlan, now)
+
+    @property
+    def vital(self) -> frozenset[MacAddress]:
+        """Sources whose frames must be heard whatever else arrives."""
+        return self._port.vital
+
+    def overflowed(self, count: int) -> None:
+        """So many frames were lost, none of them from a `vital` source."""
+        self._port.overflowed(count)
 
     def missed(self, count: int, now: float) -> list[Effect]:
         """So many frames were lost unheard: whether the station still asks for relay is unknown."""

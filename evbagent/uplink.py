@@ -31,6 +31,7 @@ from evbagent.status import (
     Would,
 )
 from evbagent.wire.ethernet import Scope
+from evbagent.wire.octets import MacAddress
 
 __all__ = ["Uplink", "UplinkSettings"]
 
@@ -130,6 +131,15 @@ class Uplink:
         if self._station.evidence is before:  # most frames say what is known: what they cost must not grow with guests
             return effects
         return self._after(effects, now)
+
+    @property
+    def vital(self) -> frozenset[MacAddress]:
+        """Sources whose frames must be heard whatever else arrives."""
+        return self._port.vital
+
+    def overflowed(self, count: int) -> None:
+        """So many frames were lost, none of them from a `vital` source."""
+        self._port.overflowed(count)
 
     def missed(self, count: int, now: float) -> list[Effect]:
         """So many frames were lost unheard: what they said is unknown, and one may have taken relay away."""

@@ -140,24 +140,34 @@ def _ports(ports: Iterable[PortStatus]) -> Iterator[Metric]:
         for name, text in _COUNTERS
     }
     missed = CounterMetricFamily(
-        "evbagent_frames_missed", "Frames that found no room in the socket's receive buffer.", labels=["port"]
+        "evbagent_frames_missed", "Frames lost unheard, after which everybody had to be heard anew.", labels=["port"]
+    )
+    overflowed = CounterMetricFamily(
+        "evbagent_frames_overflowed", "Frames lost unheard, none of them from an EVB neighbor.", labels=["port"]
+    )
+    shared = GaugeMetricFamily(
+        "evbagent_shared_identities", "Neighbors that are two agents under one identity.", labels=["port", "scope"]
     )
     for port in ports:
         missed.add_metric([port.name], port.missed)
+        overflowed.add_metric([port.name], port.overflowed)
         for reason, count in sorted(port.discards.items()):
             discards.add_metric([port.name, "none", reason], count)
         for scope in port.scopes:
             labels = [port.name, scope.scope]
             neighbors.add_metric(labels, scope.neighbors)
             too_many.add_metric(labels, float(scope.too_many_neighbors))
+            shared.add_metric(labels, scope.shared_identities)
             for reason, count in sorted(scope.counters.discards.items()):
                 discards.add_metric([*labels, reason], count)
             for name, family in families.items():
                 family.add_metric(labels, getattr(scope.counters, f"{name}_total"))
     yield neighbors
     yield too_many
+    yield shared
     yield discards
     yield missed
+    yield overflowed
     yield from families.values()
 
 

@@ -12,7 +12,9 @@ from typing import Protocol
 from evbagent.daemon.journal import Journal, Level
 from evbagent.effects import Actuated, Effect, Faulted, Moved, Publish, SendFrame, SetHairpin, SetModes
 from evbagent.events import LinkState
-from evbagent.linux.packets import PacketSocket
+from evbagent.linux.listener import Listener
+from evbagent.linux.packets import Received
+from evbagent.wire.octets import MacAddress
 
 __all__ = ["Actuator", "Core", "Runner"]
 
@@ -27,7 +29,12 @@ class Core(Protocol):
 
     def receive(self, octets: bytes, vlan: int | None, now: float) -> list[Effect]: ...
 
+    @property
+    def vital(self) -> frozenset[MacAddress]: ...
+
     def missed(self, count: int, now: float) -> list[Effect]: ...
+
+    def overflowed(self, count: int) -> None: ...
 
     def on_deadline(self, now: float) -> list[Effect]: ...
 
@@ -62,7 +69,8 @@ class Runner:
         self._publish = publish
         self._reaction = reaction
         self._loop = asyncio.get_running_loop()
-        self._socket: PacketSocket | None = None
+        self._socket: Listener | None = None
+        self._favored: frozenset[MacAddress] = frozenset()
         self._timer: asyncio.TimerHandle | None = None
         self._stamp = math.nan  # wall clock of the frame whose consequences are being performed
 
@@ -77,14 +85,15 @@ class Runner:
             return
         # The new socket opens before the old one closes, so that a change of kind misses nothing; a frame heard by
         # both is the same octets twice.
-        opened = None if port is None else PacketSocket(port.name, port.ifindex, everything=everything)
+        opened = None if port is None else Listener(port.name, port.ifindex, everything=everything)
         if current is not None:
             self._on_readable()
             self._loop.remove_reader(current)
             current.close()
-        self._socket = opened
+        self._socket, self._favored = opened, frozenset()
         if opened is not None:
             self._loop.add_reader(opened, self._on_readable)
+            self._favor()
 
     def perform(self, effects: list[Effect]) -> None:
         """Make wishes true in their order, tell the core what became of them, and arm the timer."""
@@ -114,20 +123,47 @@ class Runner:
         assert self._socket is not None
         try:
             frames = self._socket.receive()
-            missed = self._socket.missed()
+            missed, overflowed = self._socket.missed()
             if missed:  # what is still here came before what was lost: it proves nothing about now
                 missed += len(frames) + self._socket.flush()
                 frames = []
-        except OSError as error:  # the link went down or away; rtnetlink says which
-            if error.errno not in (errno.ENETDOWN, errno.ENXIO, errno.ENODEV):
-                self._journal.log(Level.ERROR, "receiving failed", port=self.name, error=error)
+        except OSError as error:
+            self._receiving_failed(error)
             return
-        for frame in frames:
-            self._stamp = frame.stamp
-            self.perform(self._core.receive(frame.octets, frame.vlan, self._loop.time()))
-        self._stamp = math.nan
+        self._hear(frames)
+        if overflowed:
+            self._core.overflowed(overflowed)
         if missed:
             self.perform(self._core.missed(missed, self._loop.time()))
+        if self._core.vital != self._favored:
+            self._favor()
+
+    def _hear(self, frames: list[Received]) -> None:
+        for frame in frames:
+            self._stamp = frame.stamp
+            effects = self._core.receive(frame.octets, frame.vlan, self._loop.time())
+            if effects:
+                self.perform(effects)
+        self._stamp = math.nan
+        self._rearm()
+
+    def _favor(self) -> None:
+        """What the core calls vital must not drown in what others send, from now on."""
+        self._favored = self._core.vital
+        if self._socket is None:
+            return
+        try:
+            self._hear(self._socket.favor(self._favored))
+        except OSError as error:  # without it, any loss ends VEPA: that is safe, and said
+            if self._receiving_failed(error):
+                self._favored = frozenset()  # once more when the link is up
+
+    def _receiving_failed(self, error: OSError) -> bool:
+        """Whether that is only the link, which went down or away; rtnetlink says which."""
+        if error.errno in (errno.ENETDOWN, errno.ENXIO, errno.ENODEV):
+            return True
+        self._journal.log(Level.ERROR, "receiving failed", port=self.name, error=error)
+        return False
 
     def _on_timer(self, due: float) -> None:
         self._timer = None

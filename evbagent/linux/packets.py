@@ -5,10 +5,12 @@ from __future__ import annotations
 import socket
 import struct
 from array import array
+from collections.abc import Collection, Sequence
 from typing import Final, NamedTuple
 
 from evbagent.linux.rtnetlink import enlarge
 from evbagent.wire.ethernet import ETHERTYPE_LLDP, Scope
+from evbagent.wire.octets import MacAddress
 
 __all__ = ["PacketSocket", "Received"]
 
@@ -26,13 +28,12 @@ _COUNTS: Final = struct.Struct("=II")  # struct tpacket_stats: frames, of which 
 _STAMP: Final = struct.Struct("=qq")  # struct timespec
 _LARGEST: Final = 2048
 _DRAIN: Final = 64  # frames of one turn of the loop
-_QUEUE: Final = 16384  # frames; more than the receive buffer has room for
 _ANCILLARY: Final = socket.CMSG_SPACE(_AUX.size) + socket.CMSG_SPACE(_STAMP.size)
 
-# Classic BPF: code, jump if true, jump if false, operand.
+# Classic BPF: code, jump if true, jump if false, operand. A jump skips so many instructions.
 _PACKET_TYPE: Final = 0xFFFFF000 + 4  # SKF_AD_OFF + SKF_AD_PKTTYPE
 _LOAD_BYTE, _LOAD_HALF, _LOAD_WORD, _JUMP_EQUAL, _RETURN = 0x30, 0x28, 0x20, 0x15, 0x06
-_FILTER: Final = (
+_LLDP: Final = (
     (_LOAD_BYTE, 0, 0, _PACKET_TYPE),
     (_JUMP_EQUAL, 9, 0, _OUTGOING),  # a guest of this host, or ourselves: never the switch
     (_JUMP_EQUAL, 8, 0, _OTHERHOST),  # a VLAN's, whose tag the kernel has already taken off
@@ -45,8 +46,24 @@ _FILTER: Final = (
     (_JUMP_EQUAL, 2, 0, 0x0003),
     (_JUMP_EQUAL, 1, 0, 0x000E),
     (_RETURN, 0, 0, 0),
-    (_RETURN, 0, 0, 0xFFFF),
 )
+_TAKE: Final = (_RETURN, 0, 0, 0xFFFF)
+_DROP: Final = (_RETURN, 0, 0, 0)
+
+
+def _from(sources: Collection[MacAddress], found: tuple[int, ...], other: tuple[int, ...]) -> list[tuple[int, ...]]:
+    """What becomes of frames of these sources, and of the others."""
+    rows: list[tuple[int, ...]] = []
+    for source in sources:
+        high, low = int.from_bytes(source.octets[:4], "big"), int.from_bytes(source.octets[4:], "big")
+        rows += [
+            (_LOAD_WORD, 0, 0, 6),
+            (_JUMP_EQUAL, 0, 3, high),
+            (_LOAD_HALF, 0, 0, 10),
+            (_JUMP_EQUAL, 0, 1, low),
+            found,
+        ]
+    return [*rows, other]
 
 
 class Received(NamedTuple):
@@ -65,34 +82,51 @@ class PacketSocket:
     exist. Raises `PermissionError` without CAP_NET_RAW, `OSError` (ENODEV) where the interface is not there.
     """
 
-    def __init__(self, name: str, ifindex: int, *, everything: bool) -> None:
-        self._everything = everything
-        self._ifindex = ifindex
+    def __init__(self, name: str, ifindex: int, *, everything: bool, deaf: bool = False) -> None:
+        """`deaf`: hear nothing, at no cost for the data path, until `hear_only`."""
+        self._place = (name, ifindex, everything)
         # Protocol 0 is deaf until the bind: nothing slips in before the filter, and the bind needs no RCU grace period.
         self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC, 0)
+        self._bound = False
         try:
+            self._filter([_TAKE])
             self._prepare()
-            self._socket.bind((name, _ETH_P_ALL if everything else ETHERTYPE_LLDP))
-            for scope in Scope:
-                request = struct.pack("=iHH8s", ifindex, _MR_MULTICAST, 6, scope.address.octets)
-                self._socket.setsockopt(_SOL_PACKET, _ADD_MEMBERSHIP, request)
+            if not deaf:
+                self._bind()
         except BaseException:
             self._socket.close()
             raise
 
-    def _prepare(self) -> None:
-        program = array("B", b"".join(struct.pack("=HBBI", *instruction) for instruction in _FILTER))
-        fprog = struct.pack("@HP", len(_FILTER), program.buffer_info()[0])  # struct sock_fprog; the kernel copies it
+    def _bind(self) -> None:
+        name, ifindex, everything = self._place
+        self._socket.bind((name, _ETH_P_ALL if everything else ETHERTYPE_LLDP))
+        for scope in Scope:
+            request = struct.pack("=iHH8s", ifindex, _MR_MULTICAST, 6, scope.address.octets)
+            self._socket.setsockopt(_SOL_PACKET, _ADD_MEMBERSHIP, request)
+        self._bound = True
+
+    def hear_only(self, sources: Collection[MacAddress]) -> None:
+        """Nobody but these from now on; what is queued stays."""
+        self._filter(_from(sources, _TAKE, _DROP))
+        if not self._bound:
+            self._bind()
+
+    def exclude(self, sources: Collection[MacAddress]) -> None:
+        """Everybody but these from now on; what is queued stays."""
+        self._filter(_from(sources, _DROP, _TAKE))
+
+    def _filter(self, decision: Sequence[tuple[int, ...]]) -> None:
+        rows = [*_LLDP, *decision]
+        program = array("B", b"".join(struct.pack("=HBBI", *row) for row in rows))
+        fprog = struct.pack("@HP", len(rows), program.buffer_info()[0])  # struct sock_fprog; the kernel copies it
         self._socket.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, fprog)
+
+    def _prepare(self) -> None:
         self._socket.setsockopt(_SOL_PACKET, _IGNORE_OUTGOING, 1)
         self._socket.setsockopt(_SOL_PACKET, _AUXDATA, 1)
         self._socket.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_PRIORITY, _TC_PRIO_CONTROL)
         enlarge(self._socket)
-
-    def serves(self, ifindex: int, *, everything: bool) -> bool:
-        """Whether it is bound to that interface, as that kind of socket."""
-        return (self._ifindex, self._everything) == (ifindex, everything)
 
     def fileno(self) -> int:
         return self._socket.fileno()
@@ -119,15 +153,6 @@ class PacketSocket:
         """How many frames found no room in the receive buffer since the last time that this was asked."""
         statistics = self._socket.getsockopt(_SOL_PACKET, _STATISTICS, _COUNTS.size)
         return int(_COUNTS.unpack(statistics)[1])
-
-    def flush(self) -> int:
-        """Throw away what is queued, at most what a buffer holds; how many frames it was. Raises `OSError`."""
-        for count in range(_QUEUE):
-            try:
-                self._socket.recv(0)
-            except BlockingIOError:
-                return count
-        return _QUEUE
 
 
 def _received(octets: bytes, ancillary: list[tuple[int, int, bytes]]) -> Received:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 
 from evbagent.effects import Actuated, Effect
 from evbagent.events import Change, LinkState, NeighborChange
 from evbagent.lldp.counters import Counters
+from evbagent.lldp.neighbors import Heard, Neighbor
 from evbagent.lldp.receive import Receive
 from evbagent.lldp.timers import Timer, TransmitSettings
 from evbagent.lldp.transmit import Transmit
 from evbagent.status import ScopeStatus
 from evbagent.wire.ethernet import DiscardReason, FrameDiscarded, Scope
-from evbagent.wire.lldpdu import Lldpdu, Msap
+from evbagent.wire.lldpdu import Lldpdu, Msap, Opening
 from evbagent.wire.tlv import Tlv
 
 __all__ = ["Agent", "AgentSettings"]
@@ -39,6 +41,7 @@ class Agent:
         self._transmit = Transmit(scope, settings.timing, self._timer)
         self._transmit.permitted = settings.transmit
         self._receive = Receive(scope, settings.limit, self._counters)
+        self._identity = b""  # ours, as `Opening` reads it
 
     @property
     def deadline(self) -> float:
@@ -59,27 +62,35 @@ class Agent:
             return
         self._timer.local_change = self._transmit.local is not None
         self._transmit.local = local
+        self._identity = msap.octets
 
     def withdraw(self) -> None:
         """Transmission is disabled: the next run sends a shutdown LLDPDU."""
         self._transmit.permitted = False
 
-    def receive(self, octets: bytes, payload: bytes, now: float) -> list[NeighborChange]:
+    def receive(self, heard: Heard, now: float) -> list[NeighborChange]:
         """A frame of this scope; raises `FrameDiscarded` (counted) where it is invalid, unwanted or our own."""
         if not self._receive.port_enabled:
             self.ignore(DiscardReason.NO_AGENT)
             raise FrameDiscarded(DiscardReason.NO_AGENT, f"nobody listens to {self._scope.value} on this port")
-        if self._receive.repeats(octets):
-            return self._receive.frame(octets, None, now)
+        if self._receive.repeats(heard.octets):
+            return self._receive.frame(heard, None, now)
+        opening = Opening.read(heard.payload)
+        if opening is not None:
+            if opening.identity == self._identity:
+                self.ignore(DiscardReason.OWN)
+                raise FrameDiscarded(DiscardReason.OWN, "our own LLDPDU came back")
+            if not self._receive.admits(opening, heard, now):
+                return []
+        return self._decode(heard, now)
+
+    def _decode(self, heard: Heard, now: float) -> list[NeighborChange]:
         try:
-            pdu = Lldpdu.decode(payload)
+            pdu = Lldpdu.decode(heard.payload)
         except FrameDiscarded as discarded:
             self._counters.discarded(discarded.reason)
             raise
-        if self._transmit.local is not None and pdu.msap == self._transmit.local[0]:
-            self.ignore(DiscardReason.OWN)
-            raise FrameDiscarded(DiscardReason.OWN, "our own LLDPDU came back")
-        changes = self._receive.frame(octets, pdu, now)
+        changes = self._receive.frame(heard, pdu, now)
         self._timer.new_neighbor |= any(change.change is Change.ADDED for change in changes)
         return changes
 
@@ -88,12 +99,25 @@ class Agent:
         self._counters.ignored(reason)
 
     def age(self, now: float) -> list[NeighborChange]:
-        """Neighbors whose time has come."""
-        return self._receive.evaluate(now)
+        """Neighbors whose time has come: to be heard again, or to be forgotten."""
+        changes: list[NeighborChange] = []
+        for heard in self._receive.released(now):
+            with suppress(FrameDiscarded):  # counted
+                changes += self._decode(heard, now)
+        return changes + self._receive.evaluate(now)
 
     def forget(self, now: float) -> list[NeighborChange]:
         """Everybody has to be heard anew."""
         return self._receive.forget(now)
+
+    @property
+    def neighbors(self) -> tuple[Neighbor, ...]:
+        """Who is there, in the order in which they came."""
+        return tuple(self._receive.neighbors)
+
+    def shared(self, now: float) -> frozenset[Msap]:
+        """Identities under which two agents speak: what either says replaces what the other said."""
+        return self._receive.shared(now)
 
     def run(self, now: float) -> list[Effect]:
         """What is due to be sent."""
@@ -114,5 +138,6 @@ class Agent:
             self._scope.value,
             len(self._receive.neighbors),
             self._receive.too_many_neighbors(now),
+            len(self.shared(now)),
             self._counters.status,
         )

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import Final
 
 from evbagent.status import LldpCounters
 from evbagent.wire.ethernet import DiscardReason
 from evbagent.wire.lldpdu import Lldpdu
 
 __all__ = ["Counters"]
+
+_FAULTLESS: Final = frozenset({DiscardReason.TOO_MANY_NEIGHBORS, DiscardReason.RATE_LIMITED})
 
 
 @dataclass(slots=True)
@@ -36,7 +39,7 @@ class Counters:
         """An LLDPDU that had to go as a whole."""
         self.frames_in_total += 1
         self.frames_discarded_total += 1
-        self.frames_in_errors_total += reason is not DiscardReason.TOO_MANY_NEIGHBORS
+        self.frames_in_errors_total += reason not in _FAULTLESS
         self.discards[reason] += 1
 
     def ignored(self, reason: DiscardReason) -> None:

@@ -10,11 +10,11 @@ from typing import ClassVar
 from evbagent.effects import Effect
 from evbagent.events import Change, NeighborChange
 from evbagent.lldp.counters import Counters
-from evbagent.lldp.neighbors import Neighbor, Neighbors
+from evbagent.lldp.neighbors import Heard, Neighbor, Neighbors, speaks_evb
+from evbagent.lldp.policing import Allowance, relay_words
 from evbagent.machine import Machine
 from evbagent.wire.ethernet import DiscardReason, Scope
-from evbagent.wire.evb import Evb
-from evbagent.wire.lldpdu import Lldpdu
+from evbagent.wire.lldpdu import Lldpdu, Msap, Opening
 
 __all__ = ["Receive", "ReceiveState"]
 
@@ -56,11 +56,12 @@ class Receive(Machine[ReceiveState]):
         super().__init__(ReceiveState.LLDP_WAIT_PORT_OPERATIONAL)
         self._scope = scope
         self._counters = counters
-        self._frame: tuple[bytes, Lldpdu | None] | None = None  # rcvFrame; a PDU of None repeats a neighbor's octets
+        self._frame: tuple[Heard, Lldpdu | None] | None = None  # rcvFrame; a PDU of None repeats a neighbor's octets
         self._rx_changes = False
         self._rx_ttl_is_zero = False
         self._changes: list[NeighborChange] = []
         self._too_many_until = -math.inf  # tooManyNeighborsTimer as a deadline
+        self._strangers = Allowance(limit, limit, 0.0)
         self.port_enabled = False
         self.neighbors = Neighbors(limit)
 
@@ -76,9 +77,50 @@ class Receive(Machine[ReceiveState]):
         """Whether a neighbor's last frame had these octets: then nothing needs to be decoded."""
         return self.neighbors.same(octets) is not None
 
-    def frame(self, octets: bytes, pdu: Lldpdu | None, now: float) -> list[NeighborChange]:
+    def admits(self, opening: Opening, heard: Heard, now: float) -> bool:
+        """Whether this frame, which repeats nobody, is decoded now.
+
+        Beyond what credits allow, a neighbor's last frame is kept until there is one again and a stranger's is
+        discarded. No frame waits that may take relay away, or bring a second EVB neighbor.
+        """
+        known = self.neighbors.find(opening.identity)
+        words = relay_words(heard.payload)
+        if known is None:
+            admitted = self._strangers.take(now) or bool(words)
+        else:
+            urgent = opening.ttl == 0 or words != known.relay_words
+            admitted = known.allowance.take(now) or urgent
+            self._drop_held(known)
+        if admitted:
+            return True
+        if known is None:
+            self._counters.discarded(DiscardReason.RATE_LIMITED)
+        else:
+            known.held = heard
+        return False
+
+    def released(self, now: float) -> list[Heard]:
+        """Frames that were kept until now; they are to be decoded."""
+        frames = []
+        for neighbor in self.neighbors:
+            if neighbor.held is not None and neighbor.allowance.take(now):
+                frames.append(neighbor.held)
+                neighbor.held = None
+        return frames
+
+    def _drop_held(self, neighbor: Neighbor) -> None:
+        if neighbor.held is not None:
+            neighbor.held = None
+            neighbor.rate_limited += 1
+            self._counters.discarded(DiscardReason.RATE_LIMITED)
+
+    def shared(self, now: float) -> frozenset[Msap]:
+        """Identities under which two agents speak."""
+        return frozenset(neighbor.msap for neighbor in self.neighbors if neighbor.shared(now))
+
+    def frame(self, heard: Heard, pdu: Lldpdu | None, now: float) -> list[NeighborChange]:
         """One valid frame (`pdu` None where it `repeats`); one neighbor too many is counted and changes nothing."""
-        self._frame = octets, pdu
+        self._frame = heard, pdu
         return self.evaluate(now)
 
     def forget(self, now: float) -> list[NeighborChange]:
@@ -136,11 +178,13 @@ class Receive(Machine[ReceiveState]):
 
     def _process(self, now: float) -> None:
         """rxProcessFrame (9.2.8.7): the frame is valid, so badFrame needs no branch here."""
-        octets, pdu = self._frame or (b"", None)
+        assert self._frame is not None, "RX_FRAME is reached with a frame only"
+        heard, pdu = self._frame
         self._rx_changes = self._rx_ttl_is_zero = False
-        known = self.neighbors.same(octets)
+        known = self.neighbors.same(heard.octets)
         if known is not None:
             self._frame = None
+            self._drop_held(known)
             self.neighbors.refresh(known, now)
             self._counters.accepted(known.pdu)
             self._note(Change.REFRESHED, known.pdu)
@@ -150,14 +194,15 @@ class Receive(Machine[ReceiveState]):
             self._rx_changes = not self._rx_ttl_is_zero
 
     def _update(self, now: float) -> None:
-        octets, pdu = self._frame or (b"", None)
+        assert self._frame is not None, "UPDATE_INFO is reached with a frame only"
+        heard, pdu = self._frame
         self._frame, self._rx_changes = None, False
         assert pdu is not None, "UPDATE_INFO is reached with a decoded LLDPDU only"
-        known = self.neighbors.find(pdu.msap)
-        stored = self.neighbors.store(pdu, octets, now)
+        known = self.neighbors.find(pdu.msap.octets)
+        stored = self.neighbors.store(pdu, heard, now)
         if not stored:
             self._too_many_until = max(self._too_many_until, now + pdu.ttl)
-            stored = self._make_room(pdu) and self.neighbors.store(pdu, octets, now)
+            stored = self._make_room(pdu) and self.neighbors.store(pdu, heard, now)
         if stored:
             self._note(Change.ADDED if known is None else Change.UPDATED, pdu)
             return
@@ -166,23 +211,24 @@ class Receive(Machine[ReceiveState]):
 
     def _make_room(self, newcomer: Lldpdu) -> bool:
         """Give a neighbor without EVB up for one with it: a second EVB bridge must not go unseen (9.2.7.7.5 b)."""
-        if newcomer.read(Evb) is None:
+        if not speaks_evb(newcomer):
             return False
-        expendable = next((neighbor for neighbor in self.neighbors if neighbor.pdu.read(Evb) is None), None)
+        expendable = next((neighbor for neighbor in self.neighbors if not neighbor.speaks_evb), None)
         if expendable is None:
             return False
         self._delete([expendable], Change.EVICTED)
         return True
 
     def _shut_down(self) -> None:
-        _, pdu = self._frame or (b"", None)
+        pdu = None if self._frame is None else self._frame[1]
         self._frame, self._rx_ttl_is_zero = None, False
-        known = self.neighbors.find(pdu.msap) if pdu is not None else None
+        known = self.neighbors.find(pdu.msap.octets) if pdu is not None else None
         if known is not None:
             self._delete([known], Change.SHUT_DOWN)
 
     def _delete(self, gone: list[Neighbor], change: Change) -> None:
         for neighbor in gone:
+            self._drop_held(neighbor)
             self.neighbors.delete(neighbor)
             self._note(change, neighbor.pdu)
 

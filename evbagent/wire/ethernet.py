@@ -31,6 +31,7 @@ class DiscardReason(Enum):
     BAD_PORT_ID = "bad_port_id"
     BAD_TTL = "bad_ttl"
     TOO_MANY_NEIGHBORS = "too_many_neighbors"
+    RATE_LIMITED = "rate_limited"
     NO_AGENT = "no_agent"
 
 

@@ -13,7 +13,7 @@ from evbagent.wire.octets import Cursor, OctetsError, u16
 from evbagent.wire.registry import BASIC, ORGANIZATIONAL, Kind, Organizational, Text
 from evbagent.wire.tlv import ORGANIZATIONALLY_SPECIFIC, OrgKey, Repeated, Tlv
 
-__all__ = ["MAX_OCTETS", "Fault", "Lldpdu", "LldpduTooLong", "Msap"]
+__all__ = ["MAX_OCTETS", "Fault", "Lldpdu", "LldpduTooLong", "Msap", "Opening"]
 
 MAX_OCTETS: Final = 1500
 _END: Final = 0
@@ -31,6 +31,33 @@ class Msap(NamedTuple):
 
     chassis: ChassisId
     port: PortId
+
+    @property
+    def octets(self) -> bytes:
+        """The two TLVs as they stand at the front of an LLDPDU: what tells neighbors apart before they are decoded."""
+        return self.chassis.tlv().encode() + self.port.tlv().encode()
+
+
+class Opening(NamedTuple):
+    """The front of an LLDPDU as far as it says whose it is and for how long, for those who must be quick.
+
+    `identity` is what `Msap.octets` is for the same sender, `ttl` is in seconds. Nothing is validated but the order.
+    """
+
+    identity: bytes
+    ttl: int
+
+    @classmethod
+    def read(cls, payload: bytes) -> Self | None:
+        """None where the three mandatory TLVs are not there: `Lldpdu.decode` says why."""
+        cursor = Cursor(payload)
+        try:
+            chassis, port, ttl = Tlv.decode(cursor), Tlv.decode(cursor), Tlv.decode(cursor)
+            if (chassis.type, port.type, ttl.type) != _MANDATORY:
+                return None
+            return cls(payload[: len(chassis.value) + len(port.value) + 4], Cursor(ttl.value).u16())
+        except OctetsError:
+            return None
 
 
 @dataclass(frozen=True, slots=True)

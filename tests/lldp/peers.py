@@ -7,13 +7,14 @@ from typing import Final
 
 from evbagent.effects import Effect, SendFrame
 from evbagent.events import LinkState
+from evbagent.lldp.neighbors import Heard
 from evbagent.wire.basic import ChassisId, PortId, SystemName
 from evbagent.wire.ethernet import ETHERTYPE_LLDP, Frame, Scope
 from evbagent.wire.lldpdu import Lldpdu
 from evbagent.wire.octets import MacAddress
 from evbagent.wire.tlv import Tlv
 
-__all__ = ["HOST", "UP", "Said", "decoded", "link", "said"]
+__all__ = ["HOST", "SWITCH", "UP", "Said", "decoded", "link", "said"]
 
 HOST: Final = MacAddress.parse("02:00:00:00:00:01")
 SWITCH: Final = MacAddress.parse("00:00:5e:00:53:01")
@@ -27,6 +28,11 @@ class Said:
     payload: bytes
     pdu: Lldpdu
 
+    @property
+    def heard(self) -> Heard:
+        """As the port hands it to an agent."""
+        return Heard(self.octets, self.payload, Frame.decode(self.octets).source)
+
 
 def said(
     who: str,
@@ -35,10 +41,11 @@ def said(
     text: str = "",
     scope: Scope = Scope.NEAREST_CUSTOMER_BRIDGE,
     more: tuple[Tlv, ...] = (),
+    source: MacAddress = SWITCH,
 ) -> Said:
     """The LLDPDU of neighbor `who`, a different one for each `text`, with `more` TLVs after it."""
     pdu = Lldpdu(ChassisId(7, who.encode()), PortId(7, b"1"), ttl, (SystemName(text.encode()).tlv(), *more))
-    frame = Frame(scope.address, SWITCH, ETHERTYPE_LLDP, pdu.encode())
+    frame = Frame(scope.address, source, ETHERTYPE_LLDP, pdu.encode())
     return Said(frame.encode(), frame.payload, pdu)
 
 

@@ -13,13 +13,14 @@ from hypothesis import strategies as st
 from evbagent.effects import Actuated, Effect, SendFrame
 from evbagent.events import Change, LinkState, NeighborChange
 from evbagent.lldp.agent import Agent, AgentSettings
+from evbagent.lldp.neighbors import Heard
 from evbagent.lldp.timers import TransmitSettings
 from evbagent.wire.basic import ChassisId, PortId, SystemName
 from evbagent.wire.ethernet import DiscardReason, FrameDiscarded, Scope
 from evbagent.wire.lldpdu import Lldpdu, Msap
 from evbagent.wire.octets import MacAddress
 from evbagent.wire.tlv import Tlv
-from tests.lldp.peers import HOST, UP, Said, decoded, link, said
+from tests.lldp.peers import HOST, SWITCH, UP, Said, decoded, link, said
 
 SCOPE: Final = Scope.NEAREST_CUSTOMER_BRIDGE
 US: Final = Msap(ChassisId.mac(HOST), PortId.interface("eth0"))
@@ -39,7 +40,7 @@ def agent(*, transmit: bool = True, receive: bool = True, limit: int = 8, scope:
 
 
 def hear(agent: Agent, frame: Said, now: float) -> list[Change]:
-    return [change.change for change in agent.receive(frame.octets, frame.payload, now)]
+    return [change.change for change in agent.receive(frame.heard, now)]
 
 
 def until(agent: Agent, end: float) -> list[tuple[float, Lldpdu]]:
@@ -248,7 +249,7 @@ def test_our_own_lldpdu_is_no_neighbor_and_no_frame_in() -> None:
     (sent,) = subject.run(0.0)
     assert isinstance(sent, SendFrame)
     with pytest.raises(FrameDiscarded, match="our own LLDPDU came back") as discarded:
-        subject.receive(sent.octets, sent.octets[14:], 0.0)
+        subject.receive(Heard(sent.octets, sent.octets[14:], HOST), 0.0)
     assert discarded.value.reason is DiscardReason.OWN
     assert (counters(subject), subject.status(0.0).neighbors) == ({"discards": {"own": 1}}, 0)
 
@@ -262,7 +263,7 @@ def test_a_frame_that_its_port_took_for_our_own_is_counted_and_no_frame_in() -> 
 def test_another_port_of_our_chassis_is_a_neighbor() -> None:
     subject = agent()
     pdu = Lldpdu(US.chassis, PortId.interface("eth1"), 121)
-    assert [change.change for change in subject.receive(b"frame", pdu.encode(), 0.0)] == [Change.ADDED]
+    assert [change.change for change in subject.receive(Heard(b"frame", pdu.encode(), SWITCH), 0.0)] == [Change.ADDED]
 
 
 def test_the_counters_tell_a_conversation() -> None:
@@ -273,9 +274,10 @@ def test_the_counters_tell_a_conversation() -> None:
     hear(subject, said("spine"), 3.0)
     two_names_and_two_unknown = bytes.fromhex("0a01 61 0a01 62 1200 1400 0000")
     tor = said("tor").pdu
-    subject.receive(b"faulty", Lldpdu(tor.chassis, tor.port, 120).encode()[:-2] + two_names_and_two_unknown, 4.0)
+    faulty = Lldpdu(tor.chassis, tor.port, 120).encode()[:-2] + two_names_and_two_unknown
+    subject.receive(Heard(b"faulty", faulty, SWITCH), 4.0)
     with pytest.raises(FrameDiscarded, match="missing_mandatory"):
-        subject.receive(b"bad", b"", 5.0)
+        subject.receive(Heard(b"bad", b"", SWITCH), 5.0)
     assert [change.change for change in subject.age(124.0)] == [Change.EXPIRED]
     assert counters(subject) == {
         "frames_out_total": 1,
@@ -311,7 +313,7 @@ def test_a_discarded_frame_refreshes_nothing_and_deletes_nothing(payload: bytes)
     subject = agent()
     hear(subject, said("tor"), 0.0)
     with pytest.raises(FrameDiscarded):
-        subject.receive(b"broken", payload, 100.0)
+        subject.receive(Heard(b"broken", payload, SWITCH), 100.0)
     assert subject.age(119.999) == []
     assert subject.status(119.999).neighbors == 1
     assert [change.change for change in subject.age(120.0)] == [Change.EXPIRED]
@@ -324,7 +326,7 @@ def test_one_neighbor_on_two_scopes_is_two_neighbors() -> None:
     changes = [
         change
         for subject, frame in zip((near, far), heard, strict=True)
-        for change in subject.receive(frame.octets, frame.payload, 0.0)
+        for change in subject.receive(frame.heard, 0.0)
     ]
     assert [(change.change, change.scope) for change in changes] == [(Change.ADDED, scope) for scope in scopes]
     assert hear(near, said("tor", ttl=0, scope=Scope.NEAREST_BRIDGE), 1.0) == [Change.SHUT_DOWN]
@@ -335,7 +337,7 @@ def test_a_repetition_is_not_decoded_again() -> None:
     subject = agent()
     frame = said("tor")
     hear(subject, frame, 0.0)
-    (change,) = subject.receive(frame.octets, b"never looked at", 1.0)
+    (change,) = subject.receive(Heard(frame.octets, b"never looked at", SWITCH), 1.0)
     assert (change.change, change.pdu) == (Change.REFRESHED, frame.pdu)
     assert counters(subject) == {"frames_in_total": 2}
 
@@ -354,7 +356,7 @@ def test_whatever_is_heard_is_counted_once_and_the_table_stays_bounded(heard: li
     invalid = 0
     for now, payload in enumerate(heard):
         try:
-            subject.receive(payload, payload, float(now))
+            subject.receive(Heard(payload, payload, SWITCH), float(now))
         except FrameDiscarded:
             invalid += 1
         assert subject.status(float(now)).neighbors <= limit

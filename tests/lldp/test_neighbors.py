@@ -16,22 +16,22 @@ TOR = said("tor", ttl=120)
 def holding(*frames: Said, limit: int = 4) -> Neighbors:
     neighbors = Neighbors(limit)
     for frame in frames:
-        assert neighbors.store(frame.pdu, frame.octets, 0.0)
+        assert neighbors.store(frame.pdu, frame.heard, 0.0)
     return neighbors
 
 
 def test_an_empty_table_has_nobody_and_waits_for_nothing() -> None:
     neighbors = holding()
     assert (len(neighbors), list(neighbors), neighbors.deadline) == (0, [], math.inf)
-    assert (neighbors.find(TOR.pdu.msap), neighbors.same(TOR.octets)) == (None, None)
+    assert (neighbors.find(TOR.pdu.msap.octets), neighbors.same(TOR.octets)) == (None, None)
 
 
 def test_a_neighbor_is_found_by_identity_and_by_its_last_octets() -> None:
     neighbors = holding(TOR)
-    found = neighbors.find(TOR.pdu.msap)
+    found = neighbors.find(TOR.pdu.msap.octets)
     assert found is not None
     assert found is neighbors.same(TOR.octets)
-    assert (found.msap, found.pdu, found.octets, found.expires) == (TOR.pdu.msap, TOR.pdu, TOR.octets, 120.0)
+    assert (found.msap, found.pdu, found.heard, found.expires) == (TOR.pdu.msap, TOR.pdu, TOR.heard, 120.0)
 
 
 def test_a_newer_frame_replaces_all_that_was_known() -> None:
@@ -64,17 +64,17 @@ def test_a_refresh_starts_the_ttl_again() -> None:
 def test_a_full_table_takes_news_of_its_own_and_nobody_new() -> None:
     neighbors = holding(TOR, limit=1)
     other, newer = said("spine"), said("tor", text="renamed")
-    assert not neighbors.store(other.pdu, other.octets, 1.0)
-    assert neighbors.store(newer.pdu, newer.octets, 1.0)
+    assert not neighbors.store(other.pdu, other.heard, 1.0)
+    assert neighbors.store(newer.pdu, newer.heard, 1.0)
     assert [neighbor.pdu for neighbor in neighbors] == [newer.pdu]
 
 
 def test_a_deleted_neighbor_is_gone_by_both_names() -> None:
     neighbors = holding(TOR, said("spine"))
-    tor = neighbors.find(TOR.pdu.msap)
+    tor = neighbors.find(TOR.pdu.msap.octets)
     assert tor is not None
     neighbors.delete(tor)
-    assert (len(neighbors), neighbors.find(TOR.pdu.msap), neighbors.same(TOR.octets)) == (1, None, None)
+    assert (len(neighbors), neighbors.find(TOR.pdu.msap.octets), neighbors.same(TOR.octets)) == (1, None, None)
 
 
 steps = st.tuples(st.sampled_from(["store", "delete"]), st.sampled_from("abcd"), st.sampled_from(["", "x", "y"]))
@@ -88,13 +88,15 @@ def test_both_ways_to_a_neighbor_always_agree(told: list[tuple[str, str, str]], 
     for step, who, text in told:
         frame = said(who, text=text)
         heard.add(frame.octets)
-        known = neighbors.find(frame.pdu.msap)
+        known = neighbors.find(frame.pdu.msap.octets)
         if step == "store":
             room = known is not None or len(neighbors) < limit
-            assert neighbors.store(frame.pdu, frame.octets, 0.0) is room
+            assert neighbors.store(frame.pdu, frame.heard, 0.0) is room
         elif known is not None:
             neighbors.delete(known)
         assert len(neighbors) <= limit
         by_octets = {octets for octets in heard if neighbors.same(octets) is not None}
-        assert by_octets == {neighbor.octets for neighbor in neighbors}
-        assert all(neighbors.find(neighbor.msap) is neighbors.same(neighbor.octets) for neighbor in neighbors)
+        assert by_octets == {neighbor.heard.octets for neighbor in neighbors}
+        assert all(
+            neighbors.find(neighbor.msap.octets) is neighbors.same(neighbor.heard.octets) for neighbor in neighbors
+        )

@@ -36,7 +36,7 @@ def play(machine: Receive, steps: list[Step]) -> list[list[tuple[Change, Lldpdu]
 
     def take(now: float, fact: Said | str) -> list[NeighborChange]:
         if isinstance(fact, Said):
-            return machine.frame(fact.octets, None if machine.repeats(fact.octets) else fact.pdu, now)
+            return machine.frame(fact.heard, None if machine.repeats(fact.octets) else fact.pdu, now)
         if fact != TIME:
             machine.port_enabled = fact == UP
         return machine.evaluate(now)
@@ -189,7 +189,7 @@ def test_to_call_a_new_frame_a_repetition_is_a_bug_that_shows() -> None:
     machine = receiver()
     play(machine, [LINK])
     with pytest.raises(MachineError, match="finds no rest"):
-        machine.frame(TOR.octets, None, 1.0)
+        machine.frame(TOR.heard, None, 1.0)
 
 
 frames = st.builds(said, st.sampled_from("abcd"), ttl=st.integers(0, 6), text=st.sampled_from(["", "x"]))

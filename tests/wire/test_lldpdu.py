@@ -22,7 +22,7 @@ from evbagent.wire.dcbx import Application, ApplicationPriority
 from evbagent.wire.dot1 import PortVlanId
 from evbagent.wire.ethernet import DiscardReason, FrameDiscarded
 from evbagent.wire.evb import BridgeStatus, Evb, EvbMode
-from evbagent.wire.lldpdu import MAX_OCTETS, Fault, Lldpdu, LldpduTooLong, Msap
+from evbagent.wire.lldpdu import MAX_OCTETS, Fault, Lldpdu, LldpduTooLong, Msap, Opening
 from evbagent.wire.octets import OctetsError
 from evbagent.wire.registry import BASIC
 from evbagent.wire.tlv import Tlv
@@ -328,3 +328,25 @@ def test_any_octets_are_an_lldpdu_that_could_be_sent_or_a_discarded_frame(octets
         return
     again = Lldpdu.decode(pdu.encode())
     assert (again.msap, again.ttl, again.optional, again.faults) == (pdu.msap, pdu.ttl, pdu.optional, ())
+
+
+OPENINGS = {
+    "as it should be": ("0207040000 5e005301 040301 3141 0602 0078 0000", 120),
+    "a TTL of four octets": ("0203 076162 0402 0731 0604 0014 0000 0000", 20),
+    "no End TLV": ("0203 076162 0402 0731 0602 0014", 20),
+    "a shutdown": ("0203 076162 0402 0731 0602 0000 0000", 0),
+    "another order": ("0402 0731 0203 076162 0602 0014", None),
+    "no TTL": ("0203 076162 0402 0731 0000", None),
+    "a TTL of one octet": ("0203 076162 0402 0731 0601 14", None),
+    "a TLV beyond the end": ("0203 076162 0402 0731 0604 0014", None),
+    "nothing": ("", None),
+}
+
+
+@pytest.mark.parametrize(("octets", "ttl"), OPENINGS.values(), ids=OPENINGS.keys())
+def test_the_opening_says_whose_it_is_and_for_how_long(octets: str, ttl: int | None) -> None:
+    payload = bytes.fromhex(octets)
+    opening = Opening.read(payload)
+    assert (None if opening is None else opening.ttl) == ttl
+    if opening is not None:
+        assert opening.identity == Lldpdu.decode(payload).msap.octets

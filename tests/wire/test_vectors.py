@@ -10,6 +10,7 @@ import pytest
 
 from evbagent.events import LinkState
 from evbagent.lldp.agent import Agent, AgentSettings
+from evbagent.lldp.neighbors import Heard
 from evbagent.lldp.timers import TransmitSettings
 from evbagent.status import LldpCounters
 from evbagent.wire.basic import ChassisId, PortDescription, PortId, SystemDescription, SystemName
@@ -80,7 +81,7 @@ def counted(octets: bytes) -> LldpCounters:
     address = MacAddress.parse("02:00:00:00:00:99")
     agent.link(LinkState(1, "eth0", address, up=True, carrier=True, carrier_ups=1), 0.0)
     with suppress(FrameDiscarded):
-        agent.receive(octets, frame.payload, 0.0)
+        agent.receive(Heard(octets, frame.payload, frame.source), 0.0)
     return agent.status(0.0).counters
 
 
