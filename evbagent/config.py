@@ -12,11 +12,21 @@ import msgspec
 import yaml
 from msgspec import Meta
 
+from evbagent.entry import EntrySettings
 from evbagent.status import ConfiguredMode
 from evbagent.uplink import UplinkSettings
 from evbagent.wire.ethernet import Scope
 
-__all__ = ["DEFAULT_FILE", "ConfigError", "LldpSettings", "MetricsSettings", "NeighborSettings", "Settings", "load"]
+__all__ = [
+    "DEFAULT_FILE",
+    "ConfigError",
+    "FlapSettings",
+    "LldpSettings",
+    "MetricsSettings",
+    "NeighborSettings",
+    "Settings",
+    "load",
+]
 
 DEFAULT_FILE: Final = "/etc/evbagent/evbagent.yaml"
 T = TypeVar("T")
@@ -47,6 +57,16 @@ class NeighborSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class FlapSettings:
+    """What comes and goes: so many entries into VEPA within `window`, and it is locked out; times in seconds."""
+
+    limit: Annotated[int, Meta(ge=1, le=100)] = 3
+    window: Annotated[float, Meta(ge=1, le=86400)] = 600
+    lockout: Annotated[float, Meta(ge=1, le=86400)] = 600  # doubled each time
+    longest_lockout: Annotated[float, Meta(ge=1, le=86400)] = 7200
+
+
+@dataclass(frozen=True, slots=True)
 class MetricsSettings:
     """Where Prometheus scrapes; None switches the listener off."""
 
@@ -60,10 +80,18 @@ class Settings:
     uplinks: Mapping[Annotated[str, Meta(pattern=r"^[^\s/:]{1,15}$")], UplinkSettings] = field(default_factory=dict)
     lldp: LldpSettings = LldpSettings()
     neighbors: NeighborSettings = NeighborSettings()
+    hold_up: Annotated[float, Meta(ge=0, le=3600)] = 3  # seconds
+    flap: FlapSettings = FlapSettings()
     metrics: MetricsSettings = MetricsSettings()
     run_dir: Annotated[str, Meta(pattern="^/")] = "/run/evbagent"
     policy_file: Annotated[str, Meta(pattern="^/")] | None = None  # None: policy.json in run_dir
     system_name: Annotated[str, Meta(min_length=1, max_length=255)] | None = None  # None: the host's name
+
+    @property
+    def entry(self) -> EntrySettings:
+        """How VEPA is earned."""
+        flap = self.flap
+        return EntrySettings(self.hold_up, flap.limit, flap.window, flap.lockout, flap.longest_lockout)
 
     @property
     def policy_path(self) -> str:

@@ -92,6 +92,7 @@ class State(Enum):
     SETTLED = "settled"
     ENTERING = "entering"
     LEAVING = "leaving"
+    LOCKED_OUT = "locked_out"
     DOWN = "down"
     OBSERVING = "observing"
 
@@ -112,6 +113,7 @@ class Reason(Enum):
     RR_WITHDRAWN = "rr_withdrawn"
     PEER_LOST = "peer_lost"
     HOLDING_UP = "holding_up"
+    FLAP_LOCKOUT = "flap_lockout"
     ATTACHMENT_OUT_OF_REACH = "attachment_out_of_reach"
     RELEASED = "released"
 
@@ -240,13 +242,15 @@ class Histogram:
 class DaemonStatus:
     """All of it at one moment.
 
-    `transitions` by (uplink, from, to, reason); `mode_errors` by uplink; `policy_errors` counts documents that could
-    not be written; `reactions` from the kernel's stamp of the frame, or the moment of expiry, to the modes read back.
+    `transitions` by (uplink, from, to, reason); `mode_errors` and `drifts` by uplink; `policy_errors` counts documents
+    that could not be written; `reactions` from the kernel's stamp of the frame, or the moment of expiry, to the modes
+    read back.
     """
 
     uplinks: tuple[UplinkStatus, ...]
     ports: tuple[PortStatus, ...]
     transitions: Mapping[tuple[str, str, str, str], int]
     mode_errors: Mapping[str, int]
+    drifts: Mapping[str, int]
     policy_errors: int
     reactions: Histogram

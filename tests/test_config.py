@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from evbagent.config import (
     DEFAULT_FILE,
     ConfigError,
+    FlapSettings,
     LldpSettings,
     MetricsSettings,
     NeighborSettings,
@@ -20,6 +21,7 @@ from evbagent.config import (
     load,
     observing,
 )
+from evbagent.entry import EntrySettings
 from evbagent.status import ConfiguredMode, Fallback, ReflectiveRelay
 from evbagent.uplink import UplinkSettings
 from evbagent.wire.ethernet import Scope
@@ -95,6 +97,8 @@ lldp:
   fast_interval: 2
   credit: 1
 neighbors: {limit: 8}
+hold_up: 0.5
+flap: {limit: 2, window: 60, lockout: 30.5, longest_lockout: 90}
 metrics: {listen: "[::1]:9000"}
 run_dir: /run/other
 policy_file: /var/lib/evbagent/policy.json
@@ -111,11 +115,14 @@ def test_every_value_is_taken_as_it_is_written() -> None:
         },
         lldp=LldpSettings((NEAREST, CUSTOMER), (CUSTOMER,), 5, 3, 2, 2, 1),
         neighbors=NeighborSettings(8),
+        hold_up=0.5,
+        flap=FlapSettings(2, 60.0, 30.5, 90.0),
         metrics=MetricsSettings("[::1]:9000"),
         run_dir="/run/other",
         policy_file="/var/lib/evbagent/policy.json",
         system_name="host1.example.org",
     )
+    assert settings.entry == EntrySettings(0.5, 2, 60.0, 30.5, 90.0)
     same = {field.name for field in fields(Settings) if getattr(settings, field.name) == getattr(DEFAULTS, field.name)}
     assert same == set()  # the text above changes all that there is
 
@@ -171,7 +178,7 @@ def test_the_default_file_is_where_distributions_put_configuration() -> None:
 
 # --- what is refused
 
-KEYS = "uplinks, lldp, neighbors, metrics, run_dir, policy_file, system_name"
+KEYS = "uplinks, lldp, neighbors, hold_up, flap, metrics, run_dir, policy_file, system_name"
 MODES = "auto, vepa, veb, observe"
 SCOPES = "nearest-bridge, nearest-non-tpmr-bridge, nearest-customer-bridge"
 INTERFACE = r"^[^\\s/:]{1,15}$"
@@ -180,7 +187,7 @@ LISTEN = r"^(\\[[0-9a-fA-F:]+\\]|[^:\\s]+):\\d{1,5}$"
 REFUSALS: dict[str, tuple[str, str]] = {
     # keys
     "a key misspelt": ("uplink: {}", "1: there is no key 'uplink' (did you mean 'uplinks'?)"),
-    "a key unlike any": ("# ours\n\ncolour: red", f"3: there is no key 'colour' (there are {KEYS})"),
+    "a key unlike any": ("# ours\n\nzzz: red", f"3: there is no key 'zzz' (there are {KEYS})"),
     "a key misspelt in a section": (
         "neighbors:\n  limit: 3\n  limits: 4",
         "3: neighbors: there is no key 'limits' (did you mean 'limit'?)",

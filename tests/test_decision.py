@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from evbagent.decision import ROWS, Row, asks, decide
 from evbagent.effects import Effect, SetModes
+from evbagent.entry import EntrySettings
 from evbagent.events import LinkState, Loss, RelayEvidence
 from evbagent.status import (
     Backend,
@@ -140,7 +141,7 @@ TABLE: dict[str, tuple[UplinkSettings, list[Step], bool, bool | None, Mode, Reas
 
 def play(settings: UplinkSettings, steps: Sequence[Step]) -> tuple[UplinkStatus, list[Effect]]:
     """An uplink without attachments after these steps, and all that it wished."""
-    uplink = Uplink("eth0", settings, IDENTITY, agents(), 0.0)
+    uplink = Uplink("eth0", settings, IDENTITY, agents(), 0.0, EntrySettings(hold_up=0.0))
     effects: list[Effect] = []
     for now, step in enumerate([up, *steps]):
         effects += step(uplink, float(now))
@@ -312,7 +313,9 @@ def test_settings_say_whether_to_ask_what_to_apply_and_what_to_tell(
     expected_asks, put_into, would = SETTINGS[choice]
     mode, relay, apply = choice
     assert asks(mode, relay) is expected_asks
-    uplink = Uplink("eth0", UplinkSettings(mode, relay, apply=apply), IDENTITY, agents(), 0.0)
+    uplink = Uplink(
+        "eth0", UplinkSettings(mode, relay, apply=apply), IDENTITY, agents(), 0.0, EntrySettings(hold_up=0.0)
+    )
     start = MacvlanMode.BRIDGE if put_into is MacvlanMode.VEPA else MacvlanMode.VEPA
     guest = LinkState(7, "macvtap0", None, True, True, 1, lower=2, mode=start)
     first = uplink.link(LinkState(2, "eth0", HOST, True, True, 1), [guest], 0.0)

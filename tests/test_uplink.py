@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
 from evbagent.effects import Actuated, Effect, Faulted, Moved, Publish, SendFrame, SetHairpin, SetModes
+from evbagent.entry import EntrySettings
 from evbagent.events import LinkState
 from evbagent.status import (
     AttachmentStatus,
@@ -45,6 +46,7 @@ VEPA, BRIDGE, PRIVATE = MacvlanMode.VEPA, MacvlanMode.BRIDGE, MacvlanMode.PRIVAT
 PORT = LinkState(2, "eth0", HOST, up=True, carrier=True, carrier_ups=1)
 OBSERVING = UplinkSettings(mode=ConfiguredMode.OBSERVE)
 HANDS_OFF = UplinkSettings(apply=False)
+AT_ONCE = EntrySettings(hold_up=0.0, flap_limit=1000)  # where a test is about something else
 GRANTED, WITHDRAWN = SWITCH.frame(bridge()), SWITCH.frame(bridge(control=False))
 
 
@@ -55,7 +57,12 @@ def guest(ifindex: int) -> MacAddress:
 class Host:
     """An uplink and the kernel under it, which performs each wish before anything else happens."""
 
-    def __init__(self, modes: Mapping[int, MacvlanMode], configured: UplinkSettings | None = None) -> None:
+    def __init__(
+        self,
+        modes: Mapping[int, MacvlanMode],
+        configured: UplinkSettings | None = None,
+        entry: EntrySettings | None = None,
+    ) -> None:
         self.modes = dict(modes)
         self.foreign: dict[int, MacvlanMode] = {}
         self.refuses: dict[int, set[MacvlanMode]] = {}  # what attachments do not let themselves be put into
@@ -63,7 +70,7 @@ class Host:
         self.stayed: set[int] = set()  # who was asked to leave VEPA last, and is not known to have done so
         self.port: LinkState | None = PORT
         self.done: list[Effect] = []  # all that was performed
-        self.uplink = Uplink("eth0", configured or UplinkSettings(), IDENTITY, agents(), 0.0)
+        self.uplink = Uplink("eth0", configured or UplinkSettings(), IDENTITY, agents(), 0.0, entry or AT_ONCE)
         self.looks(0.0)
 
     def looks(self, at: float) -> list[Effect]:
@@ -410,7 +417,31 @@ def test_a_new_attachment_gets_the_right_mode_in_the_call_that_brings_it() -> No
 def test_an_attachment_that_somebody_else_changed_is_put_back() -> None:
     host = in_vepa(7, 8)
     host.modes[7] = BRIDGE
-    assert host.looks(2.0) == [SetModes("eth0", {7: VEPA})]
+    told = Faulted("eth0", "drifted", "macvtap7: somebody else changed vepa to bridge; it is put right")
+    assert host.looks(2.0) == [SetModes("eth0", {7: VEPA}), told]
+    assert (host.modes[7], host.uplink.drifts) == (VEPA, 1)
+
+
+def test_nobody_is_fought_for_ever() -> None:
+    host = in_vepa(7, 8)
+    host.hears(WITHDRAWN, 2.0)
+    effects: list[Effect] = []
+    for _ in range(6):
+        host.modes[7] = VEPA
+        effects = host.looks(3.0)
+    assert modes_of(effects) == []
+    told = "macvtap7: somebody else changed bridge to vepa; not for the first time, so it is put right in 1 s"
+    assert effects[0] == Faulted("eth0", "drifted", told)
+    assert (host.status.mode, host.status.state) == (Mode.VEPA, State.LEAVING)
+    host.waits(4.0)
+    assert (host.modes[7], host.status.mode, host.uplink.drifts) == (BRIDGE, Mode.VEB, 6)
+
+
+def test_a_guest_that_chose_another_mode_is_told_of_and_left_alone() -> None:
+    host = in_vepa(7, 8)
+    host.modes[7] = PRIVATE
+    told = Faulted("eth0", "drifted", "macvtap7: somebody else changed vepa to private; a choice that is left alone")
+    assert host.looks(2.0)[0] == told
 
 
 UNTOUCHED: dict[str, UplinkSettings] = {"observe": OBSERVING, "apply: false": HANDS_OFF}
@@ -641,6 +672,66 @@ def test_outcomes_that_are_no_uplinks_change_nothing() -> None:
     host = in_vepa()
     assert host.uplink.actuated(Actuated(SetHairpin(2, on=True), {}, hairpin=True), 2.0) == []
     assert host.status.mode is Mode.VEPA
+
+
+# --- entering is earned
+
+PATIENT = EntrySettings(hold_up=3.0, flap_limit=3, flap_window=600.0, lockout=600.0)
+
+
+def patient() -> Host:
+    """A host that hears the switch grant relay at 1 s."""
+    host = Host({7: BRIDGE, 8: BRIDGE}, entry=PATIENT)
+    host.hears(GRANTED, 1.0)
+    return host
+
+
+def test_guests_enter_vepa_when_the_hold_up_is_over_and_not_before() -> None:
+    host = patient()
+    assert (host.modes, host.status.state, host.status.reason) == (
+        {7: BRIDGE, 8: BRIDGE},
+        State.ENTERING,
+        Reason.HOLDING_UP,
+    )
+    host.waits(3.999)
+    assert host.batches == []
+    host.waits(4.0)
+    assert host.batches == [{7: VEPA, 8: VEPA}]
+    assert (host.status.mode, host.status.state, host.status.reason) == (Mode.VEPA, State.SETTLED, Reason.RR_ACTIVE)
+    assert host.uplink.transitions == {("veb", "vepa", "rr_active"): 1}
+
+
+def test_each_interruption_begins_the_hold_up_anew() -> None:
+    host = patient()
+    for second in range(2, 40):
+        host.waits(second - 0.01)
+        host.hears(WITHDRAWN if second % 2 == 0 else GRANTED, float(second))
+    assert host.batches == []
+    assert host.status.state is State.ENTERING
+
+
+def test_relay_that_flaps_every_few_seconds_is_locked_out() -> None:
+    host = Host({7: BRIDGE, 8: BRIDGE}, entry=PATIENT)
+    for turn in range(6):
+        host.waits(10.0 * turn)
+        host.hears(GRANTED, 10.0 * turn)
+        host.waits(10.0 * turn + 5.0)
+        host.hears(WITHDRAWN, 10.0 * turn + 5.0)
+    assert [set(batch.values()) for batch in host.batches] == [{VEPA}, {BRIDGE}] * 3
+    host.hears(GRANTED, 60.0)
+    assert (host.status.mode, host.status.state, host.status.reason) == (
+        Mode.VEB,
+        State.LOCKED_OUT,
+        Reason.FLAP_LOCKOUT,
+    )
+    why = "relay came and went too often, so guests stay in VEB for a while"
+    assert Moved("decision", "eth0", "rr_withdrawn", "flap_lockout", why) in host.done
+
+
+def test_a_guest_that_comes_while_the_others_wait_waits_too() -> None:
+    host = patient()
+    host.modes[9] = VEPA
+    assert host.looks(2.0)[0] == SetModes("eth0", {9: BRIDGE})
 
 
 # --- what is told

@@ -140,7 +140,7 @@ class Daemon:
         actuator = self._wrap(Kernel(self._route, self._links))
         for name, settings in chosen.items():
             phase = random.uniform(0.25, 1.0)
-            uplink = Uplink(name, settings, identity, self._agents(settings, phase), now)
+            uplink = Uplink(name, settings, identity, self._agents(settings, phase), now, self._settings.entry)
             self._uplinks[name] = uplink
             self._runners[name] = Runner(
                 uplink,
@@ -330,6 +330,7 @@ class Daemon:
             ports=tuple(port for uplink in uplinks for port in uplink.ports(now)),
             transitions={(u.name, *key): count for u in uplinks for key, count in u.transitions.items()},
             mode_errors={uplink.name: uplink.mode_errors for uplink in uplinks},
+            drifts={uplink.name: uplink.drifts for uplink in uplinks},
             policy_errors=self._policy.failures,
             reactions=self._reactions.status,
         )

@@ -57,6 +57,12 @@ class Renderer(Collector):
         for uplink, count in sorted(status.mode_errors.items()):
             errors.add_metric([uplink], count)
         yield errors
+        drifts = CounterMetricFamily(
+            "evbagent_attachment_drifts", "Attachments that somebody else gave another mode.", labels=["uplink"]
+        )
+        for uplink, count in sorted(status.drifts.items()):
+            drifts.add_metric([uplink], count)
+        yield drifts
         yield CounterMetricFamily(
             "evbagent_policy_write_errors", "Policy documents that could not be written.", status.policy_errors
         )

@@ -14,7 +14,9 @@ import yaml
 from evbagent.lab.namespaces import Namespace
 from evbagent.lab.topology import UPLINK
 
-__all__ = ["AgentProcess"]
+__all__ = ["HOLD_UP", "AgentProcess"]
+
+HOLD_UP = 0.2  # seconds; a lab need not be as patient as a production host
 
 
 class AgentProcess:
@@ -24,7 +26,7 @@ class AgentProcess:
         self._namespace = namespace
         self._folder = folder
         self._process: asyncio.subprocess.Process | None = None
-        self.settings: dict[str, Any] = {"uplinks": {UPLINK: {"mode": "auto"}}}
+        self.settings: dict[str, Any] = {"uplinks": {UPLINK: {"mode": "auto"}}, "hold_up": HOLD_UP}
         self.module = "evbagent"
         self.run_dir = folder / "run"
         self.log = folder / "agent.log"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from evbagent.lab.agent import HOLD_UP
 from evbagent.lab.lab import Lab
 from evbagent.lab.story import Step, Story, Teller
 from evbagent.lab.switch import SwitchSettings
@@ -85,7 +86,7 @@ STORIES: Final = {
         Story(
             "basic",
             "relay is granted, withdrawn, granted again, and lost when the switch's agent dies without a word",
-            {"switch": {"lldp": {"interval": 1, "hold": 2}}},
+            {"agent": {"hold_up": HOLD_UP}, "switch": {"lldp": {"interval": 1, "hold": 2}}},
             _basic,
         ),
     )

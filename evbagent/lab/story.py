@@ -103,6 +103,7 @@ class Story:
 
     async def play(self, lab: Lab, on_step: Callable[[Step], None] = lambda _: None) -> Report:
         """Tell it in this lab; never raises for a step that does not hold, the report says so."""
+        lab.agent.settings |= self.settings["agent"]
         report = Report(self.name, self.settings)
         with contextlib.suppress(StepFailed):  # it stands in the report, where the step that failed has its detail
             await self.tell(Teller(lab, report, on_step))

@@ -20,6 +20,7 @@ def test_twenty_flips_under_traffic_lose_and_duplicate_no_frame() -> None:
     async def scene() -> None:
         async with Lab() as lab:
             await lab.switch.start(SwitchSettings(keep_hairpin=True))  # what is lost now, the flips lose
+            lab.agent.settings["flap"] = {"limit": 100}
             await lab.agent.start()
             await bridged(lab, MacvlanMode.VEPA, "rr_active")
             await through_the_switch(lab)

@@ -53,7 +53,7 @@ def held(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
 def test_the_story_holds_and_reports_what_it_measured() -> None:
     report = held(lab("--script", "-f", "json", "--guests", "3"))
     assert (report["schema"], report["story"]) == ("evbagent/lab/1", "basic")
-    assert report["settings"] == {"switch": {"lldp": {"interval": 1, "hold": 2}}}
+    assert report["settings"] == {"agent": {"hold_up": 0.2}, "switch": {"lldp": {"interval": 1, "hold": 2}}}
     for step in report["steps"]:
         assert step.keys() == {"name", "ok", "seconds", "frames_sent", "frames_lost", "via_switch", "detail"}
         assert step["seconds"] > 0
