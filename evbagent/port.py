@@ -103,6 +103,17 @@ class Port:
             effects += agent.run(now)
         return effects
 
+    def slept(self, seconds: float, now: float) -> list[Effect]:
+        """The machine was suspended so long: nothing that was heard before counts, as if the carrier had been lost."""
+        link = self._link
+        if link is None or not link.enabled:
+            return []
+        effects: list[Effect] = [Faulted(self.name, "slept", f"the machine was suspended for {seconds:.1f} s")]
+        effects += self._down(link, now)
+        for agent in self._agents.values():
+            effects += self._route(agent.link(link, now), now)
+        return effects + self._settle(now)
+
     def receive(self, octets: bytes, vlan: int | None, now: float) -> list[Effect]:
         """One frame; what can't be used is counted by its reason and changes nothing."""
         try:

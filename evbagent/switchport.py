@@ -57,6 +57,10 @@ class SwitchPort:
         """So many frames were lost unheard: whether the station still asks for relay is unknown."""
         return self._port.missed(count, now)
 
+    def slept(self, seconds: float, now: float) -> list[Effect]:
+        """The machine was suspended: the station has to be heard anew."""
+        return self._port.slept(seconds, now)
+
     def link(self, state: LinkState | None, now: float) -> list[Effect]:
         """The port as the kernel has it now, with its hairpin flag."""
         self._bridge.port = 0 if state is None else state.ifindex

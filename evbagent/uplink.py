@@ -134,6 +134,10 @@ class Uplink:
         """So many frames were lost unheard: what they said is unknown, and one may have taken relay away."""
         return self._after(self._port.missed(count, now), now)
 
+    def slept(self, seconds: float, now: float) -> list[Effect]:
+        """The machine was suspended: what was known before counts no more."""
+        return self._after(self._port.slept(seconds, now), now)
+
     def link(self, port: LinkState | None, attachments: Sequence[LinkState], now: float) -> list[Effect]:
         """The port, and all macvlan and macvtap devices on it, as the kernel has them now."""
         drifted = self._attachments.look(attachments, self._wanted, now)

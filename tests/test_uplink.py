@@ -96,6 +96,9 @@ class Host:
             last = self._perform(self.uplink.on_deadline(now), now) or last
         return last
 
+    def sleeps(self, at: float) -> list[Effect]:
+        return self._perform(self.uplink.slept(3600.0, at), at)
+
     def releases(self, at: float) -> list[Effect]:
         return self._perform(self.uplink.release(at), at)
 
@@ -187,6 +190,7 @@ LEAVING: dict[str, tuple[Event, Reason, State]] = {
     "the interface goes": (link(None), Reason.PEER_LOST, State.DOWN),
     "a flap between two looks": (link(replace(PORT, carrier_ups=2)), Reason.PEER_LOST, State.SETTLED),
     "another interface of the name": (link(replace(PORT, ifindex=9)), Reason.PEER_LOST, State.SETTLED),
+    "the machine slept": (lambda host: host.sleeps(2.0), Reason.PEER_LOST, State.SETTLED),
     "the agent stops": (lambda host: host.releases(2.0), Reason.RELEASED, State.SETTLED),
 }
 

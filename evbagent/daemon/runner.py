@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import math
 import time
@@ -14,6 +15,7 @@ from evbagent.effects import Actuated, Effect, Faulted, Moved, Publish, SendFram
 from evbagent.events import LinkState
 from evbagent.linux.listener import Listener
 from evbagent.linux.packets import Received
+from evbagent.linux.suspend import Suspend
 from evbagent.wire.octets import MacAddress
 
 __all__ = ["Actuator", "Core", "Runner"]
@@ -35,6 +37,8 @@ class Core(Protocol):
     def missed(self, count: int, now: float) -> list[Effect]: ...
 
     def overflowed(self, count: int) -> None: ...
+
+    def slept(self, seconds: float, now: float) -> list[Effect]: ...
 
     def on_deadline(self, now: float) -> list[Effect]: ...
 
@@ -62,12 +66,14 @@ class Runner:
         *,
         publish: Callable[[], None],
         reaction: Callable[[float], None],
+        suspend: Suspend | None = None,
     ) -> None:
         self._core = core
         self._actuator = actuator
         self._journal = journal
         self._publish = publish
         self._reaction = reaction
+        self._suspend = Suspend() if suspend is None else suspend
         self._loop = asyncio.get_running_loop()
         self._socket: Listener | None = None
         self._favored: frozenset[MacAddress] = frozenset()
@@ -121,6 +127,7 @@ class Runner:
 
     def _on_readable(self) -> None:
         assert self._socket is not None
+        self._wake()
         try:
             frames = self._socket.receive()
             missed, overflowed = self._socket.missed()
@@ -165,8 +172,19 @@ class Runner:
         self._journal.log(Level.ERROR, "receiving failed", port=self.name, error=error)
         return False
 
+    def _wake(self) -> None:
+        """Whatever wakes the loop after a suspension, that the machine slept is the first thing to know."""
+        slept = self._suspend.seconds()
+        if not slept:
+            return
+        if self._socket is not None:
+            with contextlib.suppress(OSError):  # the link went down; rtnetlink says so
+                self._socket.flush()
+        self.perform(self._core.slept(slept, self._loop.time()))
+
     def _on_timer(self, due: float) -> None:
         self._timer = None
+        self._wake()
         now = max(due, self._loop.time())
         self._stamp = time.time() - (now - due)
         self.perform(self._core.on_deadline(now))
