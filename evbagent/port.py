@@ -179,6 +179,8 @@ class Port:
         return PortStatus(self.name, self.enabled, scopes, discards, self._missed, self._overflowed)
 
     def _changed(self, changes: list[NeighborChange], now: float) -> list[Effect]:
+        if changes and all(change.change is Change.REFRESHED for change in changes):
+            return self._route(changes, now)  # what we say does not change by hearing the same once more
         return self._route(changes, now) + self._confused(changes, now) + self._settle(now)
 
     def _route(self, changes: list[NeighborChange], now: float) -> list[Effect]:
