@@ -33,6 +33,11 @@ class DiscardReason(Enum):
     TOO_MANY_NEIGHBORS = "too_many_neighbors"
     RATE_LIMITED = "rate_limited"
     NO_AGENT = "no_agent"
+    PROBE_FOREIGN = "probe_foreign"  # on the probe's EtherType, and no probe
+    PROBE_UNSIGNED = "probe_unsigned"
+    PROBE_OTHER_PORT = "probe_other_port"
+    PROBE_REPLAYED = "probe_replayed"  # ours, and not waited for: answered already, or of an earlier time
+    PROBE_LATE = "probe_late"  # ours, and its round was over
 
 
 class FrameDiscarded(Exception):
