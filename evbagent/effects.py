@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from evbagent.status import MacvlanMode, UplinkStatus
 
-__all__ = ["Actuated", "Effect", "Faulted", "Moved", "Publish", "SendFrame", "SetHairpin", "SetModes"]
+__all__ = ["Actuated", "Effect", "Faulted", "Moved", "Publish", "SendFrame", "SendProbe", "SetHairpin", "SetModes"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +17,19 @@ class SendFrame:
     port: int
     scope: str
     octets: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class SendProbe:
+    """One round of the probe: `teach` leaves the port and `probe` right behind it, both or (an error) none.
+
+    Never left out for a later one, as a `SendFrame` may be: each is waited for.
+    """
+
+    port: int
+    sequence: int
+    teach: bytes
+    probe: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +75,7 @@ class Faulted:
     detail: str
 
 
-Effect = SendFrame | SetModes | SetHairpin | Publish | Moved | Faulted
+Effect = SendFrame | SendProbe | SetModes | SetHairpin | Publish | Moved | Faulted
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +83,12 @@ class Actuated:
     """What became of a wish. `errors`: errno by ifindex, empty where all went well.
 
     `modes`: for `SetModes`, what the kernel has now, without the devices that are gone, or None where it could not be
-    read; `hairpin`: for `SetHairpin`, the flag as read back, None where it can't be read.
+    read; `hairpin`: for `SetHairpin`, the flag as read back, None where it can't be read; `at`: for `SendProbe`, the
+    loop's clock right before the probe was handed to the kernel, None where nobody looked.
     """
 
-    effect: SendFrame | SetModes | SetHairpin
+    effect: SendFrame | SendProbe | SetModes | SetHairpin
     errors: Mapping[int, int]
     modes: Mapping[int, MacvlanMode] | None = None
     hairpin: bool | None = None
+    at: float | None = None

@@ -11,7 +11,7 @@ from evbagent.wire.evb import EvbMode
 from evbagent.wire.lldpdu import Lldpdu, Msap
 from evbagent.wire.octets import MacAddress
 
-__all__ = ["Change", "LinkState", "Loss", "NeighborChange", "RelayEvidence"]
+__all__ = ["Change", "LinkState", "Loss", "NeighborChange", "ProbeEvidence", "ProbeFailure", "RelayEvidence"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,3 +91,22 @@ class RelayEvidence:
     def operational(self) -> bool | None:
         """operReflectiveRelayStatus (802.1Q-2014 40.4): None is UNKNOWN."""
         return self.control if self.mode is EvbMode.BRIDGE else None
+
+
+class ProbeFailure(Enum):
+    """How the probe failed: whether a probe had come back since the link came up."""
+
+    STOPPED = "stopped"
+    NEVER = "never"  # where relay is announced: port security keeps our frames out, or the announcement is wrong
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeEvidence:
+    """What probe frames prove of a port: `verified` is None while the probe is off or nothing could be judged yet.
+
+    `since` is when `verified` became so, None before it ever changed; `failure` is None unless `verified` is False.
+    """
+
+    verified: bool | None = None
+    since: float | None = None
+    failure: ProbeFailure | None = None

@@ -18,6 +18,7 @@ __all__ = [
     "Mode",
     "PeerStatus",
     "PortStatus",
+    "ProbeStatus",
     "Reach",
     "Reason",
     "ReflectiveRelay",
@@ -236,6 +237,26 @@ class Histogram:
     counts: tuple[int, ...]
     total: int
     sum: float
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeStatus:
+    """The probe of one port; frames are counted since the start, `round_trips` and `last_round_trip` are seconds.
+
+    `address` is None while the probe is off. `missed` probes did not come back, `voided` tries could not be judged
+    (not sent in time, a stall of ours, frames lost unheard); `discards` are frames that proved nothing, by reason.
+    """
+
+    state: str
+    address: str | None
+    verified: bool | None
+    sent: int
+    reflected: int
+    missed: int
+    voided: int
+    discards: Mapping[str, int]
+    last_round_trip: float | None
+    round_trips: Histogram
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,6 +65,7 @@ ARROWS: dict[str, set[str]] = {
     "port": {"lldp"},
     "lldp": {"machine", "events"},
     "evb": {"machine", "events"},
+    "probe": {"machine", "events"},
     "decision": {"events"},
     "linux": {"effects", "events"},
     "policy": {"status", ROOT},
@@ -114,6 +115,7 @@ def test_imports_follow_the_arrows() -> None:
 
 
 APART = [("lldp", "evb"), ("evb", "lldp"), ("lldp", "decision"), ("evb", "decision"), ("decision", "evb")]
+APART += [pair for other in ("lldp", "evb", "decision") for pair in (("probe", other), (other, "probe"))]
 
 
 @pytest.mark.parametrize(("one", "other"), APART, ids=[f"{one} - {other}" for one, other in APART])

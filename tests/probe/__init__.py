@@ -1,0 +1,1 @@
+"""The probe of one port, in front of a switch that is played."""
