@@ -45,22 +45,23 @@ class Decision:
         return self.row.reason
 
 
-def _relay_is_on(evidence: RelayEvidence) -> bool:
-    return evidence.operational is True
-
-
 def _bridge(evidence: RelayEvidence) -> bool:
     return evidence.mode is EvbMode.BRIDGE
+
+
+def _announced(evidence: RelayEvidence) -> bool:
+    """The bridge says that relay is on; whether it says so to us is another question (`acknowledged`)."""
+    return _bridge(evidence) and evidence.control is True
 
 
 ROWS: Final[tuple[Row, ...]] = (
     Row(
         (11,),
         False,
-        _relay_is_on,
+        _announced,
         Mode.VEB,
         Reason.RR_FORCED_BY_BRIDGE,
-        "the switch reflects although nobody asked for it, and the policy is not to use it",
+        "the switch announces relay although nobody asked for it, and the policy is not to use it",
     ),
     Row((9, 10), False, lambda _: True, Mode.VEB, Reason.POLICY, "the policy is not to use relay"),
     Row(
@@ -106,23 +107,31 @@ ROWS: Final[tuple[Row, ...]] = (
     Row(
         (5,),
         True,
-        lambda e: _relay_is_on(e) and not e.capable,
+        lambda e: _announced(e) and not e.capable,
         Mode.VEB,
         Reason.RR_INCONSISTENT,
         "the switch says that relay is on and that the port cannot do it",
     ),
     Row(
-        (4,),
+        (14,),
         True,
-        lambda e: _relay_is_on(e) and not e.acknowledged,
+        lambda e: _bridge(e) and bool(e.capable) and not e.answerable,
         Mode.VEB,
-        Reason.HOLDING_UP,
-        "relay is on, but the switch has not yet repeated our request",
+        Reason.RR_NOT_REQUESTED,
+        "the switch speaks draft EVB on a scope that lldp.transmit does not name, so it can't be asked",
     ),
     Row(
         (4,),
         True,
-        lambda e: _relay_is_on(e) and bool(e.capable) and e.acknowledged and e.peers == 1,
+        lambda e: _announced(e) and not e.acknowledged,
+        Mode.VEB,
+        Reason.HOLDING_UP,
+        "relay is announced, but the switch has not yet shown that it heard our request",
+    ),
+    Row(
+        (4,),
+        True,
+        lambda e: _announced(e) and bool(e.capable) and e.acknowledged and e.peers == 1,
         Mode.VEPA,
         Reason.RR_ACTIVE,
         "the switch reflects: it announces relay on this port and has heard our request",

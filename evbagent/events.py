@@ -11,7 +11,16 @@ from evbagent.wire.evb import EvbMode
 from evbagent.wire.lldpdu import Lldpdu, Msap
 from evbagent.wire.octets import MacAddress
 
-__all__ = ["Change", "LinkState", "Loss", "NeighborChange", "ProbeEvidence", "ProbeFailure", "RelayEvidence"]
+__all__ = [
+    "Change",
+    "EvbVersion",
+    "LinkState",
+    "Loss",
+    "NeighborChange",
+    "ProbeEvidence",
+    "ProbeFailure",
+    "RelayEvidence",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +69,13 @@ class NeighborChange:
     pdu: Lldpdu
 
 
+class EvbVersion(Enum):
+    """Which of the two EVB TLVs: 00-80-C2/0D, or the one before it was ratified, 00-1B-3F/00."""
+
+    RATIFIED = "ratified"
+    DRAFT = "draft"
+
+
 class Loss(Enum):
     """How relay that was on went away."""
 
@@ -71,26 +87,31 @@ class Loss(Enum):
 class RelayEvidence:
     """What the EVB TLVs of a port's neighbors prove.
 
-    `mode`, `capable` and `control` are those of the single EVB neighbor, None where there are none or several.
-    `acknowledged` says that it has heard our request (or never echoes anything, `echoed` None); `lost` is how relay
-    that was on went, as long as nothing has happened since.
+    `version`, `mode`, `capable` and `control` are those of the single EVB neighbor, None where there are none or
+    several. `acknowledged` says that it has heard our request (or never echoes anything, `echoed` None); in the draft,
+    which has no echo, that it followed our offer. `answerable` is False where relay is wanted of a neighbor that speaks
+    where we may not send. `lost` is how relay that was on went, as long as nothing has happened since.
     """
 
     requested: bool
     peers: int = 0
     crowded: bool = False
     peer: PeerStatus | None = None
+    version: EvbVersion | None = None
     mode: EvbMode | None = None
     capable: bool | None = None
     control: bool | None = None
     echoed: bool | None = None
     acknowledged: bool = False
+    answerable: bool = True
     lost: Loss | None = None
 
     @property
     def operational(self) -> bool | None:
-        """operReflectiveRelayStatus (802.1Q-2014 40.4): None is UNKNOWN."""
-        return self.control if self.mode is EvbMode.BRIDGE else None
+        """operReflectiveRelayStatus (802.1Q-2014 40.4): None is UNKNOWN. The draft's word alone is an intention."""
+        if self.mode is not EvbMode.BRIDGE:
+            return None
+        return self.control and (self.version is not EvbVersion.DRAFT or self.acknowledged)
 
 
 class ProbeFailure(Enum):

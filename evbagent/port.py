@@ -33,8 +33,7 @@ class Role(Protocol):
 
     def clear(self, now: float) -> list[Effect]: ...
 
-    @property
-    def tlv(self) -> Tlv: ...
+    def tlvs(self, scope: Scope) -> tuple[Tlv, ...]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,8 +205,7 @@ class Port:
         name = SystemName.of(self._identity.system_name).tlv()
         effects: list[Effect] = []
         for scope, agent in self._agents.items():
-            evb = (self._role.tlv,) if scope is Scope.NEAREST_CUSTOMER_BRIDGE else ()
-            agent.announce(msap, (*evb, name))
+            agent.announce(msap, (*self._role.tlvs(scope), name))
             effects += agent.run(now)
         return effects
 

@@ -11,6 +11,7 @@ __all__ = [
     "Backend",
     "ConfiguredMode",
     "DaemonStatus",
+    "DraftUse",
     "Fallback",
     "Histogram",
     "LldpCounters",
@@ -50,6 +51,14 @@ class ReflectiveRelay(Enum):
     """Whether the agent asks the switch for relay."""
 
     AUTO = "auto"
+    OFF = "off"
+
+
+class DraftUse(Enum):
+    """Whether EVB's draft version is spoken: with whom speaks it alone, with everybody until told better, never."""
+
+    AUTO = "auto"
+    ON = "on"
     OFF = "off"
 
 
@@ -104,6 +113,7 @@ class Reason(Enum):
     NO_PEER = "no_peer"
     RR_NOT_CAPABLE = "rr_not_capable"
     RR_PENDING = "rr_pending"
+    RR_NOT_REQUESTED = "rr_not_requested"
     RR_ACTIVE = "rr_active"
     RR_INCONSISTENT = "rr_inconsistent"
     PEER_IS_STATION = "peer_is_station"

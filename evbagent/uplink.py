@@ -17,6 +17,7 @@ from evbagent.lldp.agent import AgentSettings
 from evbagent.port import Identity, Port
 from evbagent.status import (
     ConfiguredMode,
+    DraftUse,
     Fallback,
     Mode,
     PortStatus,
@@ -71,11 +72,14 @@ class Uplink:
         agents: Mapping[Scope, AgentSettings],
         now: float,
         entry: EntrySettings = EntrySettings(),  # noqa: B008  frozen
+        *,
+        draft: DraftUse = DraftUse.AUTO,
     ) -> None:
         self.name = name
         self._settings = settings
         self._asks = asks(settings.mode, settings.reflective_relay)
-        self._station = Station(name, request=self._asks)
+        told = [scope for scope, agent in agents.items() if agent.transmit]
+        self._station = Station(name, request=self._asks, draft=draft, scopes=told)
         self._port = Port(name, identity, agents, self._station)
         self._attachments = Attachments(name, applies=settings.applies)
         self._released = False
@@ -162,6 +166,8 @@ class Uplink:
         """What became of a wish; success is what was read back, failure is tried again."""
         if isinstance(outcome.effect, SendFrame):
             self._port.actuated(outcome, now)
+            if not outcome.errors:
+                self._station.sent(outcome.effect)
             return []
         if not isinstance(outcome.effect, SetModes):
             return []
@@ -276,7 +282,7 @@ class Uplink:
             echoed=evidence.echoed,
             verified=None,
             source="evb_tlv" if heard else None,
-            version="ratified" if heard else None,
+            version=None if evidence.version is None else evidence.version.value,
             peers=evidence.peers,
             crowded=evidence.crowded,
             peer=evidence.peer,

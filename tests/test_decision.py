@@ -1,6 +1,7 @@
 """The truth table of reflective relay, row by row, and the argument that its order is safe."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import product
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from evbagent.decision import ROWS, Row, asks, decide
 from evbagent.effects import Effect, SetModes
 from evbagent.entry import EntrySettings
-from evbagent.events import LinkState, Loss, RelayEvidence
+from evbagent.events import EvbVersion, LinkState, Loss, RelayEvidence
 from evbagent.status import (
     Backend,
     ConfiguredMode,
@@ -22,8 +23,10 @@ from evbagent.status import (
     Would,
 )
 from evbagent.uplink import Uplink, UplinkSettings
+from evbagent.wire.basic import Capability, SystemCapabilities
 from evbagent.wire.ethernet import Scope
 from evbagent.wire.evb import EvbMode, RrStatus, StationStatus
+from evbagent.wire.tlv import Tlv
 from tests.support.frames import (
     HOST,
     IDENTITY,
@@ -31,6 +34,7 @@ from tests.support.frames import (
     SWITCH,
     agents,
     bridge,
+    draft,
     octets,
     pdus,
     said,
@@ -139,6 +143,72 @@ TABLE: dict[str, tuple[UplinkSettings, list[Step], bool, bool | None, Mode, Reas
 }
 
 
+def drafted(octets: str, *more: Tlv, scope: Scope = Scope.NEAREST_CUSTOMER_BRIDGE) -> Step:
+    return hears(SWITCH.frame(draft(octets), *more, scope=scope))
+
+
+CLAIMED, TAKEN_BACK = drafted("40 07 40 00 00 00 00 00 0F"), drafted("40 07 80 00 00 00 00 00 0F")
+UNABLE = drafted("80 07 80 00 00 00 00 00 0F")
+STATION_ONLY = SystemCapabilities(Capability.STATION, Capability.STATION).tlv()
+# In the draft, nobody is asked before a frame has left: no row that gives VEPA can be reached here.
+DRAFTS: dict[str, tuple[UplinkSettings, list[Step], bool, bool | None, Mode, Reason]] = {
+    "1: no mode at all": (YES, [drafted("00 07 40 00 00 00 00 00 0F")], True, None, Mode.VEB, Reason.NO_PEER),
+    "2: cannot": (YES, [UNABLE], True, False, Mode.VEB, Reason.RR_NOT_CAPABLE),
+    "3: not configured": (YES, [TAKEN_BACK], True, False, Mode.VEB, Reason.RR_PENDING),
+    "4: claimed, and not in answer to us": (YES, [CLAIMED], True, False, Mode.VEB, Reason.HOLDING_UP),
+    "5: configured, yet cannot": (
+        YES,
+        [drafted("80 07 40 00 00 00 00 00 0F")],
+        True,
+        False,
+        Mode.VEB,
+        Reason.RR_INCONSISTENT,
+    ),
+    "6: a station": (
+        YES,
+        [drafted("40 07 40 00 00 00 00 00 0F", STATION_ONLY)],
+        True,
+        None,
+        Mode.VEB,
+        Reason.PEER_IS_STATION,
+    ),
+    "8: one of each version": (
+        YES,
+        [CLAIMED, hears(OTHER.frame(bridge()))],
+        True,
+        None,
+        Mode.VEB,
+        Reason.MULTIPLE_PEERS,
+    ),
+    "10: not configured": (NO, [TAKEN_BACK], False, False, Mode.VEB, Reason.POLICY),
+    "11: claimed, and nobody asked": (NO, [CLAIMED], False, False, Mode.VEB, Reason.RR_FORCED_BY_BRIDGE),
+    "14: where nothing may be sent": (
+        YES,
+        [drafted("40 07 80 00 00 00 00 00 0F", scope=Scope.NEAREST_BRIDGE)],
+        False,
+        False,
+        Mode.VEB,
+        Reason.RR_NOT_REQUESTED,
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("settings", "steps", "requested", "operational", "mode", "reason"), DRAFTS.values(), ids=DRAFTS.keys()
+)
+def test_frames_of_the_draft_lead_to_the_same_rows(
+    settings: UplinkSettings,
+    steps: list[Step],
+    requested: bool,
+    operational: bool | None,
+    mode: Mode,
+    reason: Reason,
+) -> None:
+    status, _ = play(settings, steps)
+    assert (status.mode, status.reason) == (mode, reason)
+    assert (status.relay.requested, status.relay.operational) == (requested, operational)
+
+
 def play(settings: UplinkSettings, steps: Sequence[Step]) -> tuple[UplinkStatus, list[Effect]]:
     """An uplink without attachments after these steps, and all that it wished."""
     uplink = Uplink("eth0", settings, IDENTITY, agents(), 0.0, EntrySettings(hold_up=0.0))
@@ -168,10 +238,11 @@ def test_frames_lead_to_their_row(
 
 
 def test_the_table_reaches_every_row_that_there_is() -> None:
-    assert {(asks(s.mode, s.reflective_relay), reason) for s, *_, reason in TABLE.values()} == {
+    played = TABLE | DRAFTS
+    assert {(asks(s.mode, s.reflective_relay), reason) for s, *_, reason in played.values()} == {
         (row.asks, row.reason) for row in ROWS
     }
-    numbers = {int(name.split(":")[0]) for name in TABLE}
+    numbers = {int(name.split(":")[0]) for name in played}
     assert numbers == {number for row in ROWS for number in row.numbers}
 
 
@@ -204,6 +275,17 @@ ORDER: dict[str, tuple[bool, RelayEvidence, Reason]] = {
     ),
     "inconsistent before holding up": (True, a_bridge(capable=False, acknowledged=False), Reason.RR_INCONSISTENT),
     "holding up before active": (True, a_bridge(acknowledged=False), Reason.HOLDING_UP),
+    "unanswerable before holding up": (
+        True,
+        replace(a_bridge(acknowledged=False), answerable=False),
+        Reason.RR_NOT_REQUESTED,
+    ),
+    "unanswerable before active": (True, replace(a_bridge(), answerable=False), Reason.RR_NOT_REQUESTED),
+    "incapable before unanswerable": (
+        True,
+        replace(a_bridge(capable=False, control=False), answerable=False),
+        Reason.RR_NOT_CAPABLE,
+    ),
     "active": (True, a_bridge(), Reason.RR_ACTIVE),
     "active, though it was lost once": (True, a_bridge(lost=Loss.LOST), Reason.RR_ACTIVE),
     "a bridge that nobody counted": (
@@ -228,11 +310,13 @@ evidences = st.builds(
     requested=flags,
     peers=st.integers(0, 3),
     crowded=flags,
+    version=st.none() | st.sampled_from(EvbVersion),
     mode=st.none() | st.sampled_from(EvbMode),
     capable=st.none() | flags,
     control=st.none() | flags,
     echoed=st.none() | flags,
     acknowledged=flags,
+    answerable=flags,
     lost=st.none() | st.sampled_from(Loss),
 )
 
@@ -249,16 +333,27 @@ def test_vepa_needs_one_bridge_that_can_and_does_and_has_heard_us_and_a_policy_t
         and evidence.capable is True
         and evidence.control is True
         and evidence.acknowledged
+        and evidence.answerable
     )
     assert decision.mode is (Mode.VEPA if earned else Mode.VEB)
     assert decision.backend is Backend.MACVTAP
 
 
 def everything() -> list[RelayEvidence]:
-    options = product((0, 1, 2), (None, *EvbMode), (False, True), (False, True), (False, True), (None, *Loss))
+    flag = (False, True)
+    options = product((0, 1, 2), (None, *EvbMode), flag, flag, flag, flag, (None, *Loss))
     return [
-        RelayEvidence(True, peers=peers, mode=mode, capable=capable, control=control, acknowledged=heard, lost=lost)
-        for peers, mode, capable, control, heard, lost in options
+        RelayEvidence(
+            True,
+            peers=peers,
+            mode=mode,
+            capable=capable,
+            control=control,
+            acknowledged=heard,
+            answerable=answerable,
+            lost=lost,
+        )
+        for peers, mode, capable, control, heard, answerable, lost in options
     ]
 
 

@@ -28,6 +28,7 @@ class Recorder:
 
     def __init__(self) -> None:
         self.tlv: Tlv = FIRST
+        self.speaks_on = frozenset({CUSTOMER})
         self.changes: list[tuple[Change, Scope]] = []
         self.cleared = 0
 
@@ -38,6 +39,9 @@ class Recorder:
     def clear(self, now: float) -> list[Effect]:
         self.cleared += 1
         return []
+
+    def tlvs(self, scope: Scope) -> tuple[Tlv, ...]:
+        return (self.tlv,) if scope in self.speaks_on else ()
 
 
 def eth0(
@@ -179,6 +183,14 @@ def test_the_first_frame_leaves_at_once_with_our_names_and_the_evb_tlv_on_the_cu
         (pdu,) = pdus(effects, scope)
         assert (str(pdu.chassis), str(pdu.port), pdu.text(SystemName)) == (str(HOST), "eth0", "host1")
         assert (pdu.read(Evb) is not None) is (scope is CUSTOMER)
+
+
+def test_the_role_chooses_the_scopes_of_its_tlvs_among_those_that_may_be_sent_on() -> None:
+    made, role = port(transmit=(CUSTOMER, NEAREST))
+    role.speaks_on = frozenset({NEAREST, NON_TPMR})
+    effects = made.refresh(1.0)
+    spoken = {scope: [pdu.read(Evb) is not None for pdu in pdus(effects, scope)] for scope in Scope}
+    assert spoken == {CUSTOMER: [False], NEAREST: [True], NON_TPMR: []}
 
 
 def test_what_the_role_says_anew_leaves_at_once_and_only_then() -> None:

@@ -30,6 +30,7 @@ from evbagent.wire.evb import EvbMode, StationStatus
 from evbagent.wire.octets import MacAddress
 from tests.support.frames import (
     BYSTANDER,
+    CUSTOMER,
     HOST,
     IDENTITY,
     OTHER,
@@ -37,6 +38,7 @@ from tests.support.frames import (
     Peer,
     agents,
     bridge,
+    draft,
     perform,
     said,
     station,
@@ -882,9 +884,17 @@ WORDS = {
     "is nothing": [bridge(mode=EvbMode.NOT_SUPPORTED)],
     "contradicts itself": [bridge(), bridge()],
     "says nothing": [],
+    "drafts relay": [draft("40 07 40 00 00 00 00 00 0F")],
+    "drafts none": [draft("40 07 80 00 00 00 00 00 0F")],
+    "drafts nothing": [draft("00 07 40 00 00 00 00 00 0F")],
+    "grants, and drafts none": [bridge(), draft("40 07 80 00 00 00 00 00 0F")],
+    "withdraws, and drafts relay": [bridge(control=False), draft("40 07 40 00 00 00 00 00 0F")],
 }
-SPEAKS_EVB = WORDS.keys() - {"contradicts itself", "says nothing"}
-GRANTS = {"grants", "grants, having heard nothing"}
+SPEAKS_EVB = WORDS.keys() - {"contradicts itself", "says nothing", "drafts nothing"}
+DRAFTS = {"drafts relay", "drafts none", "grants, and drafts none", "withdraws, and drafts relay"}
+RATIFIED = SPEAKS_EVB - {"drafts relay", "drafts none"}
+GRANTS = {"grants", "grants, having heard nothing", "grants, and drafts none"}
+RELAYS_IN_DRAFT = {"drafts relay", "withdraws, and drafts relay"}
 FULLY_WORKED_OFF = 5.0  # seconds; the longest wait before an attachment is asked to leave once more
 
 peers, words = st.sampled_from([SWITCH, OTHER]), st.sampled_from(sorted(WORDS))
@@ -900,7 +910,7 @@ class World(RuleBasedStateMachine):
         super().__init__()
         self.host = Host({})
         self.now = 0.0
-        self.live: dict[Peer, tuple[str, float]] = {}  # the last accepted word, and when it expires
+        self.live: dict[tuple[Peer, Scope], tuple[str, float]] = {}  # the last accepted word, and when it expires
         self.guests = 10
         self.released = False
 
@@ -911,18 +921,33 @@ class World(RuleBasedStateMachine):
     @property
     def may(self) -> bool:
         """Whether the word of the single live bridge lets guests into VEPA."""
-        spoken = [word for word, expires in self.live.values() if expires > self.now and word in SPEAKS_EVB]
-        return self.up and not self.released and len(spoken) == 1 and spoken[0] in GRANTS
+        spoken: dict[Peer, dict[Scope, str]] = {}
+        for (peer, scope), (word, expires) in self.live.items():
+            if expires > self.now and word in (SPEAKS_EVB if scope is CUSTOMER else DRAFTS):
+                spoken.setdefault(peer, {})[scope] = word
+        if not self.up or self.released or len(spoken) != 1:
+            return False
+        (said,) = spoken.values()
+        first = said.get(CUSTOMER, "says nothing")
+        return first in GRANTS if first in RATIFIED else RELAYS_IN_DRAFT.issuperset(said.values())
 
     @rule(peer=peers, word=words, ttl=ttls)
     def hear(self, peer: Peer, word: str, ttl: int) -> None:
         if self.up:
-            self.live[peer] = word, self.now + ttl
+            self.live[peer, CUSTOMER] = word, self.now + ttl
         self.host.hears(peer.frame(*WORDS[word], ttl=ttl), self.now)
 
     @rule(peer=peers)
-    def hear_on_another_scope(self, peer: Peer) -> None:
-        self.host.hears(peer.frame(bridge(), scope=Scope.NEAREST_BRIDGE), self.now)
+    def hear_a_draft_that_follows(self, peer: Peer) -> None:
+        for word in ("drafts relay", "drafts none", "drafts relay"):
+            self.hear(peer, word, 121)
+
+    @rule(peer=peers, word=words, ttl=ttls)
+    def hear_on_another_scope(self, peer: Peer, word: str, ttl: int) -> None:
+        scope = Scope.NEAREST_BRIDGE
+        if self.up:
+            self.live[peer, scope] = word, self.now + ttl
+        self.host.hears(peer.frame(*WORDS[word], ttl=ttl, scope=scope), self.now)
 
     @precondition(lambda self: self.host.modes)
     @rule(peer=peers, nth=anyone, word=words)

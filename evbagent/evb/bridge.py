@@ -7,10 +7,11 @@ from enum import Enum
 from typing import ClassVar
 
 from evbagent.effects import Effect, Moved, SetHairpin
-from evbagent.evb.peers import Peers
+from evbagent.evb.peers import RATIFIED_SCOPE, Peers
 from evbagent.evb.timing import DEFAULTS
 from evbagent.events import NeighborChange
 from evbagent.machine import Machine
+from evbagent.wire.ethernet import Scope
 from evbagent.wire.evb import BridgeStatus, Evb, EvbMode, StationStatus
 from evbagent.wire.tlv import Tlv
 
@@ -61,7 +62,7 @@ class Bridge(Machine[BridgeState]):
     def station(self) -> Evb | None:
         """The TLV of the single EVB station on the port."""
         single = self._peers.single
-        return single[1] if single is not None and single[1].mode is EvbMode.STATION else None
+        return single.evb if single is not None and single.mode is EvbMode.STATION else None
 
     @property
     def status(self) -> BridgeStatus:
@@ -74,6 +75,10 @@ class Bridge(Machine[BridgeState]):
         station = self.station
         echo = StationStatus() if station is None else station.station
         return DEFAULTS.offer(EvbMode.BRIDGE, self.status, echo, station).tlv()
+
+    def tlvs(self, scope: Scope) -> tuple[Tlv, ...]:
+        """The EVB TLVs to announce on that scope: the ratified one, on its own."""
+        return (self.tlv,) if scope is RATIFIED_SCOPE else ()
 
     def _wanted(self) -> bool:
         return self.capable and self.station is not None and self.station.station.rr_request

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from enum import Enum
 from typing import ClassVar, Final
 
-from evbagent.effects import Effect, Moved
-from evbagent.evb.peers import Peers
+from evbagent.effects import Effect, Moved, SendFrame
+from evbagent.evb.draft import Draft
+from evbagent.evb.peers import RATIFIED_SCOPE, EvbPeer, Peers
 from evbagent.evb.timing import DEFAULTS
-from evbagent.events import Change, Loss, NeighborChange, RelayEvidence
+from evbagent.events import Change, EvbVersion, Loss, NeighborChange, RelayEvidence
 from evbagent.machine import Machine
+from evbagent.status import DraftUse
+from evbagent.wire.ethernet import Scope
 from evbagent.wire.evb import BridgeStatus, Evb, EvbMode, RrStatus, StationStatus
 from evbagent.wire.lldpdu import Msap
 from evbagent.wire.tlv import Tlv
@@ -36,17 +39,27 @@ _STATUS: Final = {
 
 
 class Station(Machine[StationState]):
-    """The station's end of one link; `request` is adminReflectiveRelayRequest."""
+    """The station's end of one link, in either version; `request` is adminReflectiveRelayRequest."""
 
     EDGES: ClassVar = frozenset((old, new) for old in StationState for new in StationState if old is not new)
 
-    def __init__(self, subject: str, *, request: bool) -> None:
+    def __init__(
+        self,
+        subject: str,
+        *,
+        request: bool,
+        draft: DraftUse = DraftUse.AUTO,
+        scopes: Collection[Scope] = (RATIFIED_SCOPE,),
+    ) -> None:
+        """`scopes` are those that may be sent on."""
         super().__init__(StationState.NO_PEER)
         self._subject = subject
         self._request = request
-        self._peers = Peers()
+        self._draft_use = draft
+        self._draft = Draft(subject, request=request, scopes=scopes)
+        self._peers = Peers(drafts=draft is not DraftUse.OFF)
         self._came_from = StationState.NO_PEER
-        self._relayed: Msap | None = None  # who had relay on last
+        self._relayed: tuple[Msap, EvbVersion] | None = None  # who had relay on last, and in which words
         self._lost: Loss | None = None
         self._acknowledged = False
         self._receptions = 0
@@ -59,7 +72,7 @@ class Station(Machine[StationState]):
         if not self._peers.note(change):
             return []
         single = self._peers.single
-        if single is not None and single[0] == change.msap:
+        if single is not None and single.msap == change.msap:
             self._receptions += 1
         return self._evaluate(now)
 
@@ -68,24 +81,45 @@ class Station(Machine[StationState]):
         self._peers.clear()
         return self._evaluate(now)
 
+    def sent(self, frame: SendFrame) -> None:
+        """A frame has left, so the bridge may know what is in it."""
+        self._draft.sent(frame)
+
     @property
     def tlv(self) -> Tlv:
-        """What to announce now; the bridge's octet repeats what the bridge said last."""
+        """The ratified TLV as it is now; the bridge's octet repeats what the bridge said last."""
         bridge = self._bridge()
-        status = StationStatus(self._request, _STATUS[self.state])
+        seen = RrStatus.UNKNOWN if bridge is None else _STATUS[self.state]  # a draft bridge is no reader of this one
+        status = StationStatus(self._request, seen)
         echo = BridgeStatus() if bridge is None else bridge.bridge
         return DEFAULTS.offer(EvbMode.STATION, echo, status, bridge).tlv()
 
+    def tlvs(self, scope: Scope) -> tuple[Tlv, ...]:
+        """What to announce on that scope: never both versions, for some switches take the second one for an error."""
+        if scope in self._draft_scopes():
+            return (self._draft.tlv,)
+        return (self.tlv,) if scope is RATIFIED_SCOPE else ()
+
+    def _draft_scopes(self) -> frozenset[Scope]:
+        """Where the draft is spoken; with nobody there, `on` speaks it where the ratified version belongs."""
+        if self._peers.count == 0 and self._draft_use is DraftUse.ON:
+            return frozenset({RATIFIED_SCOPE})
+        return self._peers.draft_scopes
+
     def _bridge(self) -> Evb | None:
         single = self._peers.single
-        return single[1] if single is not None and single[1].mode is EvbMode.BRIDGE else None
+        return single.evb if single is not None and single.mode is EvbMode.BRIDGE else None
+
+    def _relays(self, peer: EvbPeer) -> bool:
+        """What the draft calls configured is an intention, until it was in answer to our offer."""
+        return peer.control and (peer.version is EvbVersion.RATIFIED or self._draft.agreed)
 
     def _exit(self, now: float) -> StationState | None:
-        bridge = self._bridge()
-        if bridge is None:
+        single = self._peers.single
+        if single is None or single.mode is not EvbMode.BRIDGE:
             target = StationState.NO_PEER
         else:
-            target = StationState.PEER_RR if bridge.bridge.rr_control else StationState.PEER_NO_RR
+            target = StationState.PEER_RR if self._relays(single) else StationState.PEER_NO_RR
         if target is self.state:
             return None
         self._came_from = self.state
@@ -104,13 +138,10 @@ class Station(Machine[StationState]):
         if self._peers.count > 1:
             return f"{self._peers.count} EVB neighbors"
         single = self._peers.single
-        if single is None:
-            return "no EVB neighbor"
-        evb = single[1]
-        return f"{evb.mode.name.lower()} says RRCAP={evb.bridge.rr_capable:d} RRCTR={evb.bridge.rr_control:d}"
+        return "no EVB neighbor" if single is None else str(single)
 
     def _evaluate(self, now: float) -> list[Effect]:
-        effects = self.run(now)
+        effects = self._draft.hear(self._peers.single, now) + self.run(now)
         self._another_peer()
         self._hear_echo()
         evidence = self._collect()
@@ -119,12 +150,12 @@ class Station(Machine[StationState]):
         return effects
 
     def _another_peer(self) -> None:
-        """What the last bridge did is no news about this one."""
+        """What the last bridge did, or this one in its other version, is no news about this one."""
         single = self._peers.single
-        if single is None or single[0] == self._relayed:
+        if single is None or (single.msap, single.version) == self._relayed:
             return
         self._lost, self._acknowledged, self._receptions = None, False, 1
-        self._relayed = single[0]
+        self._relayed = single.msap, single.version
 
     def _hear_echo(self) -> None:
         """The bridge has heard us where it repeats our request, or where it never repeats anything."""
@@ -139,17 +170,22 @@ class Station(Machine[StationState]):
         common = RelayEvidence(self._request, peers=self._peers.count, crowded=self._peers.crowded, lost=self._lost)
         if single is None:
             return common
-        msap, evb = single
-        silent = evb.station == StationStatus() and self._request
+        answerable = not self._request or self._draft.answerable
         return RelayEvidence(
-            requested=common.requested,
+            requested=self._request and answerable,
             peers=common.peers,
             crowded=common.crowded,
-            peer=self._peers.status(msap),
-            mode=evb.mode,
-            capable=evb.bridge.rr_capable,
-            control=evb.bridge.rr_control,
-            echoed=None if silent else evb.station.rr_request == self._request,
-            acknowledged=self._acknowledged,
+            peer=single.status,
+            version=single.version,
+            mode=single.mode,
+            capable=single.capable,
+            control=single.control,
+            echoed=None if single.evb is None else self._echoed(single.evb),
+            acknowledged=self._acknowledged or self._draft.agreed,
+            answerable=answerable,
             lost=common.lost,
         )
+
+    def _echoed(self, evb: Evb) -> bool | None:
+        silent = evb.station == StationStatus() and self._request
+        return None if silent else evb.station.rr_request == self._request

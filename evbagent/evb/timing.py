@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
 from evbagent.wire.evb import BridgeStatus, Evb, EvbMode, StationStatus
+from evbagent.wire.evb_draft import DraftMode, EvbDraft
 
 __all__ = ["DEFAULTS", "Timing"]
 
@@ -34,6 +36,11 @@ class Timing:
             remote_rwd=remote.rwd > self.rwd,
             remote_rka=remote.rka > self.rka,
         )
+
+    def offer_draft(self, supported: DraftMode, configured: DraftMode, remote: Iterable[EvbDraft]) -> EvbDraft:
+        """The draft TLV to send; of the numbers it has RTE alone, where 0 stands for none given."""
+        rte = max([self.rte, *(word.rte for word in remote)])
+        return EvbDraft(supported, configured_mode=configured, rte=rte)
 
 
 DEFAULTS: Final = Timing()

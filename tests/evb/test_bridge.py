@@ -66,6 +66,14 @@ def play(steps: Sequence[Step], *, can: bool = True) -> tuple[Bridge, list[list[
 ASKS, ASKS_NOT = says(station(request=True)), says(station(request=False))
 GRANTED = [ASKS, hairpin(True)]
 
+
+def test_a_bridge_announces_the_ratified_tlv_and_that_on_its_own_scope_alone() -> None:
+    machine, _ = play([ASKS])
+    assert {scope: machine.tlvs(scope) for scope in Scope if machine.tlvs(scope)} == {
+        Scope.NEAREST_CUSTOMER_BRIDGE: (machine.tlv,)
+    }
+
+
 WALKS: dict[str, tuple[list[Step], list[BridgeState]]] = {
     "granted once the flag is read back": (GRANTED, [OFF, GRANTING, ON]),
     "not granted where the flag stays off": ([ASKS, hairpin(False)], [OFF, GRANTING]),

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from evbagent.effects import Moved
 from evbagent.evb.station import Station, StationState
-from evbagent.events import Change, Loss, NeighborChange, RelayEvidence
+from evbagent.events import Change, EvbVersion, Loss, NeighborChange, RelayEvidence
 from evbagent.status import PeerStatus
 from evbagent.wire.ethernet import Scope
 from evbagent.wire.evb import Evb, EvbMode, RrStatus, StationStatus
@@ -226,6 +226,7 @@ SINGLE = RelayEvidence(
     True,
     peers=1,
     peer=PeerStatus("00:00:5e:00:53:01", "ge-0/0/1", "switch1"),
+    version=EvbVersion.RATIFIED,
     mode=EvbMode.BRIDGE,
     capable=True,
     control=True,
@@ -243,6 +244,7 @@ NEIGHBORS: dict[str, tuple[list[Step], RelayEvidence]] = {
             peers=1,
             crowded=True,
             peer=SINGLE.peer,
+            version=EvbVersion.RATIFIED,
             mode=EvbMode.BRIDGE,
             capable=True,
             control=True,
@@ -268,6 +270,7 @@ NEIGHBORS: dict[str, tuple[list[Step], RelayEvidence]] = {
             True,
             peers=1,
             peer=PeerStatus("00:00:5e:00:53:03", "eth7", None),
+            version=EvbVersion.RATIFIED,
             mode=EvbMode.STATION,
             capable=False,
             control=False,
@@ -280,6 +283,7 @@ NEIGHBORS: dict[str, tuple[list[Step], RelayEvidence]] = {
             True,
             peers=1,
             peer=PeerStatus("00:00:5e:00:53:03", "eth7", None),
+            version=EvbVersion.RATIFIED,
             mode=EvbMode.NOT_SUPPORTED,
             capable=True,
             control=True,

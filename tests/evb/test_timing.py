@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from evbagent.evb.timing import DEFAULTS, Timing
 from evbagent.wire.evb import BridgeStatus, Evb, EvbMode, StationStatus
+from evbagent.wire.evb_draft import DraftMode, EvbDraft
 from tests.support.frames import octets
 
 OURS = Timing(retries=3, rte=14, rwd=20, rka=20)
@@ -38,6 +39,23 @@ def test_what_is_sent_is_the_larger_value_and_rol_marks_the_remote_one(
 
 def test_without_a_neighbor_our_own_values_hold() -> None:
     assert octets(DEFAULTS.offer(EvbMode.STATION, *QUIET, None).tlv()) == "00 00 6E 94 14"
+
+
+DRAFTS = {
+    # RTE of the neighbor's draft TLVs -> ours
+    "nobody": ([], 14),
+    "none given": ([0], 14),
+    "smaller": ([8], 14),
+    "larger": ([15], 15),
+    "two scopes": ([15, 31], 31),
+}
+
+
+@pytest.mark.parametrize(("remote", "ours"), DRAFTS.values(), ids=DRAFTS.keys())
+def test_the_draft_has_rte_alone_and_the_larger_one_is_sent(remote: list[int], ours: int) -> None:
+    heard = [EvbDraft(DraftMode.STANDARD, rte=rte) for rte in remote]
+    sent = OURS.offer_draft(DraftMode.REFLECTIVE_RELAY, DraftMode.STANDARD, heard)
+    assert sent == EvbDraft(DraftMode.REFLECTIVE_RELAY, configured_mode=DraftMode.STANDARD, rte=ours)
 
 
 retries, exponents = st.integers(0, 7), st.integers(0, 31)

@@ -12,6 +12,7 @@ from evbagent.port import Identity
 from evbagent.wire.basic import ChassisId, PortId, SystemName
 from evbagent.wire.ethernet import ETHERTYPE_LLDP, Frame, Scope
 from evbagent.wire.evb import BridgeStatus, Evb, EvbMode, RrStatus, StationStatus
+from evbagent.wire.evb_draft import EvbDraft
 from evbagent.wire.lldpdu import Lldpdu
 from evbagent.wire.octets import MacAddress
 from evbagent.wire.tlv import Tlv
@@ -45,6 +46,11 @@ def bridge(
 def station(*, request: bool = True, status: RrStatus = RrStatus.UNKNOWN) -> Tlv:
     """The EVB TLV of a station that asks for relay, or does not."""
     return Evb(EvbMode.STATION, BridgeStatus(), StationStatus(request, status)).tlv()
+
+
+def draft(octets: str) -> Tlv:
+    """A draft TLV from its nine octets as they stand in captures: `40 07 40 00 00 00 00 00 0F`."""
+    return Tlv.organizational(EvbDraft.KEY, bytes.fromhex(octets))
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +92,8 @@ def said(effects: Sequence[Effect]) -> list[str]:
 
 
 def octets(tlv: Tlv) -> str:
-    """The octets of an EVB TLV behind OUI and subtype, as in `evb`."""
-    assert tlv.key == Evb.KEY, tlv
+    """The octets of an EVB TLV behind OUI and subtype, as in `evb` and `draft`."""
+    assert tlv.key in (Evb.KEY, EvbDraft.KEY), tlv
     return tlv.information.rest().hex(" ").upper()
 
 
