@@ -13,13 +13,14 @@ import yaml
 from msgspec import Meta
 
 from evbagent.entry import EntrySettings
-from evbagent.status import ConfiguredMode
+from evbagent.status import ConfiguredMode, DraftUse
 from evbagent.uplink import UplinkSettings
 from evbagent.wire.ethernet import Scope
 
 __all__ = [
     "DEFAULT_FILE",
     "ConfigError",
+    "EvbSettings",
     "FlapSettings",
     "LldpSettings",
     "MetricsSettings",
@@ -47,6 +48,13 @@ class LldpSettings:
     fast_start: Annotated[int, Meta(ge=1, le=8)] = 4
     fast_interval: Annotated[int, Meta(ge=1, le=3600)] = 1
     credit: Annotated[int, Meta(ge=1, le=10)] = 5
+
+
+@dataclass(frozen=True, slots=True)
+class EvbSettings:
+    """Which versions of EVB are spoken; the ratified one always is."""
+
+    draft: DraftUse = DraftUse.AUTO
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +87,7 @@ class Settings:
 
     uplinks: Mapping[Annotated[str, Meta(pattern=r"^[^\s/:]{1,15}$")], UplinkSettings] = field(default_factory=dict)
     lldp: LldpSettings = LldpSettings()
+    evb: EvbSettings = EvbSettings()
     neighbors: NeighborSettings = NeighborSettings()
     hold_up: Annotated[float, Meta(ge=0, le=3600)] = 3  # seconds
     flap: FlapSettings = FlapSettings()

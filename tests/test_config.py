@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from evbagent.config import (
     DEFAULT_FILE,
     ConfigError,
+    EvbSettings,
     FlapSettings,
     LldpSettings,
     MetricsSettings,
@@ -22,7 +23,7 @@ from evbagent.config import (
     observing,
 )
 from evbagent.entry import EntrySettings
-from evbagent.status import ConfiguredMode, Fallback, ReflectiveRelay
+from evbagent.status import ConfiguredMode, DraftUse, Fallback, ReflectiveRelay
 from evbagent.uplink import UplinkSettings
 from evbagent.wire.ethernet import Scope
 
@@ -41,6 +42,7 @@ DEFAULTS = Settings(
         fast_interval=1,
         credit=5,
     ),
+    evb=EvbSettings(draft=DraftUse.AUTO),
     neighbors=NeighborSettings(limit=32),
     metrics=MetricsSettings(listen="127.0.0.1:9817"),
     run_dir="/run/evbagent",
@@ -53,7 +55,7 @@ EMPTY = {
     "a comment": "# later\n",
     "null": "null\n",
     "an empty mapping": "{}\n",
-    "sections that are commented out": "uplinks:\n  # eth0:\nlldp:\nneighbors:\nmetrics:\n  # listen: null\n",
+    "sections that are commented out": "uplinks:\n  # eth0:\nlldp:\nevb:\nneighbors:\nmetrics:\n  # listen: null\n",
     "sections without keys": "uplinks: {}\nlldp: {}\nneighbors: {}\nmetrics: {}\n",
 }
 
@@ -96,6 +98,7 @@ lldp:
   fast_start: 2
   fast_interval: 2
   credit: 1
+evb: {draft: off}
 neighbors: {limit: 8}
 hold_up: 0.5
 flap: {limit: 2, window: 60, lockout: 30.5, longest_lockout: 90}
@@ -114,6 +117,7 @@ def test_every_value_is_taken_as_it_is_written() -> None:
             "eth1": UplinkSettings(ConfiguredMode.OBSERVE),
         },
         lldp=LldpSettings((NEAREST, CUSTOMER), (CUSTOMER,), 5, 3, 2, 2, 1),
+        evb=EvbSettings(DraftUse.OFF),
         neighbors=NeighborSettings(8),
         hold_up=0.5,
         flap=FlapSettings(2, 60.0, 30.5, 90.0),
@@ -178,7 +182,7 @@ def test_the_default_file_is_where_distributions_put_configuration() -> None:
 
 # --- what is refused
 
-KEYS = "uplinks, lldp, neighbors, hold_up, flap, metrics, run_dir, policy_file, system_name"
+KEYS = "uplinks, lldp, evb, neighbors, hold_up, flap, metrics, run_dir, policy_file, system_name"
 MODES = "auto, vepa, veb, observe"
 SCOPES = "nearest-bridge, nearest-non-tpmr-bridge, nearest-customer-bridge"
 INTERFACE = r"^[^\\s/:]{1,15}$"
@@ -341,6 +345,7 @@ settings = st.builds(
         st.integers(1, 3600),
         st.integers(1, 10),
     ),
+    evb=st.builds(EvbSettings, st.sampled_from(DraftUse)),
     neighbors=st.builds(NeighborSettings, st.integers(2, 1024)),
     metrics=st.builds(MetricsSettings, st.none() | st.integers(0, 65535).map(lambda port: f"localhost:{port}")),
     run_dir=paths,

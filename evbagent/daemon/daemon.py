@@ -140,7 +140,8 @@ class Daemon:
         actuator = self._wrap(Kernel(self._route, self._links))
         for name, settings in chosen.items():
             phase = random.uniform(0.25, 1.0)
-            uplink = Uplink(name, settings, identity, self._agents(settings, phase), now, self._settings.entry)
+            agents, entry = self._agents(settings, phase), self._settings.entry
+            uplink = Uplink(name, settings, identity, agents, now, entry, draft=self._settings.evb.draft)
             self._uplinks[name] = uplink
             self._runners[name] = Runner(
                 uplink,
