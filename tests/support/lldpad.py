@@ -13,9 +13,10 @@ from typing import Final, Literal, Self
 from evbagent.lab.namespaces import Namespace
 from tests.support import peers
 
-__all__ = ["Lldpad", "Role"]
+__all__ = ["Lldpad", "Role", "Version"]
 
 Role = Literal["bridge", "station"]
+Version = Literal["ratified", "draft"]
 _PATIENCE: Final = 10.0  # seconds until it answers
 _GLANCE: Final = 0.02
 # Its control socket belongs to the network namespace, but its lock (/dev/shm) and its run folder to the mounts: with
@@ -27,11 +28,16 @@ dcbx : {{ version = "1.0"; dcbx_version = 2; }};
 lldp : {{ {port} : {{ adminStatus = 0; }}; }};
 nearest_customer_bridge : {{ {port} : {{ adminStatus = 3;
   tlvid00000003 : {{ value = {ttl}; }};
-  tlvid0080c20d : {{ enableTx = true; evbmode = "{role}"; {relay} = {rr}; evbgpid = false;
-    ecpretries = 3; ecprte = 8; vdprwd = 20; vdprka = 20; }};
+  {evb}
 }}; }};
 """
+_RATIFIED: Final = """tlvid0080c20d : {{ enableTx = true; evbmode = "{role}"; {relay} = {rr}; evbgpid = false;
+    ecpretries = 3; ecprte = 8; vdprwd = 20; vdprka = 20; }};"""
+# It speaks one version on a port, and the draft knows no role.
+_DRAFT: Final = """tlvid001b3f00 : {{ enableTx = true; fmode = "{fmode}"; capabilities = "{capabilities}";
+    vsis = "3295"; rte = "15"; }};"""
 _RELAY_KEY: Final = {"bridge": "evbrrcap", "station": "evbrrreq"}
+_TLV_NAMES: Final[dict[Version, str]] = {"ratified": "evb", "draft": "evbCfg"}
 
 
 class Lldpad:
@@ -42,7 +48,7 @@ class Lldpad:
         self._folder = folder
         self._port = port
         self._process: asyncio.subprocess.Process | None = None
-        self._local = ("-t", "-i", port, "-g", "ncb", "-V", "evb")
+        self._version: Version = "ratified"
 
     async def __aenter__(self) -> Self:
         return self
@@ -55,10 +61,18 @@ class Lldpad:
 
     async def start(self, role: Role = "bridge", *, rr: bool = True, ttl: int = 120) -> None:
         """Run it and wait until it speaks EVB. `rr`: offer (bridge) or request (station) relay; it sends every 30 s."""
+        self._version = "ratified"
+        await self._run(_RATIFIED.format(role=role, relay=_RELAY_KEY[role], rr=str(rr).lower()), ttl)
+
+    async def start_draft(self, *, rr: bool = True, capabilities: str = "rte,ecp,vdp", ttl: int = 120) -> None:
+        """Run it and wait until it speaks the draft. `rr`: whether it supports relay."""
+        self._version = "draft"
+        fmode = "reflectiverelay" if rr else "bridge"
+        await self._run(_DRAFT.format(fmode=fmode, capabilities=capabilities), ttl)
+
+    async def _run(self, evb: str, ttl: int) -> None:
         config, log = self._folder / "lldpad.conf", self._folder / "lldpad.log"
-        config.write_text(
-            _CONFIGURATION.format(port=self._port, ttl=ttl, role=role, relay=_RELAY_KEY[role], rr=str(rr).lower())
-        )
+        config.write_text(_CONFIGURATION.format(port=self._port, ttl=ttl, evb=evb))
         lldpad = peers.command("lldpad", "-p", "-t", "-V", "4", "-f", str(config))
         private = ["unshare", "--mount", "setpriv", "--pdeathsig", "KILL", "sh", "-c", _PRIVATE, "sh"]
         with log.open("ab") as output:
@@ -84,11 +98,24 @@ class Lldpad:
 
     def evb(self) -> str:
         """The EVB TLV that it sends now, in lldptool's words; empty where it sends none."""
-        return self.tool(*self._local)
+        return self.tool("-t", *self._tlv)
+
+    def heard(self) -> str:
+        """The EVB TLV that it heard last, in lldptool's words."""
+        return self.tool("-t", "-n", *self._tlv)
+
+    @property
+    def alive(self) -> bool:
+        """Whether it still runs, and answers."""
+        return self._process is not None and self._process.returncode is None and self._answers()
+
+    @property
+    def _tlv(self) -> tuple[str, ...]:
+        return "-i", self._port, "-g", "ncb", "-V", _TLV_NAMES[self._version]
 
     def set_evb(self, setting: str) -> None:
         """Change one setting of the EVB TLV at run time, for example `evbrrcap=no`; it is told within a second."""
-        self.tool("-T", "-i", self._port, "-g", "ncb", "-V", "evb", "-c", setting)
+        self.tool("-T", *self._tlv, "-c", setting)
 
     async def stop(self) -> None:
         """SIGTERM: it says goodbye (TTL 0) and ends."""
@@ -106,7 +133,7 @@ class Lldpad:
     def _answers(self) -> bool:
         assert self._process is not None
         running = self._lldptool("-p").stdout.strip() == str(self._process.pid)
-        return running and bool(self._lldptool(*self._local).stdout)
+        return running and bool(self._lldptool("-t", *self._tlv).stdout)
 
     def _lldptool(self, *args: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(

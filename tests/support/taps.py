@@ -14,6 +14,7 @@ from evbagent.lab.namespaces import Namespace
 from evbagent.wire.basic import ChassisId, PortId, SystemName
 from evbagent.wire.ethernet import ETHERTYPE_LLDP, Frame, Scope
 from evbagent.wire.evb import Evb
+from evbagent.wire.evb_draft import EvbDraft
 from evbagent.wire.lldpdu import Lldpdu
 from evbagent.wire.octets import MacAddress
 
@@ -49,6 +50,10 @@ class Captured(NamedTuple):
     @property
     def evb(self) -> Evb | None:
         return self.pdu.read(Evb)
+
+    @property
+    def draft(self) -> EvbDraft | None:
+        return self.pdu.read(EvbDraft)
 
 
 class Tap:
@@ -103,7 +108,7 @@ def lldp_frame(
     chassis: MacAddress,
     port: str = "port1",
     ttl: int = 120,
-    evb: Evb | None = None,
+    evb: Evb | EvbDraft | None = None,
     name: str | None = None,
     scope: Scope = Scope.NEAREST_CUSTOMER_BRIDGE,
 ) -> bytes:
