@@ -79,6 +79,11 @@ class Attachments:
         """How often somebody else moved one away from where it belongs."""
         return self._drift.total
 
+    @property
+    def managed(self) -> frozenset[int]:
+        """Those that the agent may change, by ifindex."""
+        return frozenset(self._managed())
+
     def look(self, links: Iterable[LinkState], target: Mode, now: float) -> list[Faulted]:
         """The devices as the kernel has them now; what others changed although `target` holds is told."""
         before = self._here

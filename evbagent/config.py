@@ -13,7 +13,7 @@ import yaml
 from msgspec import Meta
 
 from evbagent.entry import EntrySettings
-from evbagent.status import ConfiguredMode, DraftUse
+from evbagent.status import ConfiguredMode, DraftUse, ReflectiveRelay
 from evbagent.uplink import UplinkSettings
 from evbagent.wire.ethernet import Scope
 
@@ -25,6 +25,7 @@ __all__ = [
     "LldpSettings",
     "MetricsSettings",
     "NeighborSettings",
+    "ProbeConfig",
     "Settings",
     "load",
 ]
@@ -75,6 +76,14 @@ class FlapSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class ProbeConfig:
+    """The reflective-relay probe: a round every `interval` seconds while relay is announced and guests are there."""
+
+    enabled: bool = True
+    interval: Annotated[float, Meta(ge=0.05, le=60)] = 0.25
+
+
+@dataclass(frozen=True, slots=True)
 class MetricsSettings:
     """Where Prometheus scrapes; None switches the listener off."""
 
@@ -91,6 +100,7 @@ class Settings:
     neighbors: NeighborSettings = NeighborSettings()
     hold_up: Annotated[float, Meta(ge=0, le=3600)] = 3  # seconds
     flap: FlapSettings = FlapSettings()
+    probe: ProbeConfig = ProbeConfig()
     metrics: MetricsSettings = MetricsSettings()
     run_dir: Annotated[str, Meta(pattern="^/")] = "/run/evbagent"
     policy_file: Annotated[str, Meta(pattern="^/")] | None = None  # None: policy.json in run_dir
@@ -144,6 +154,11 @@ def _not_yaml(file: str, error: yaml.YAMLError) -> str:
 def _settings(reader: _Reader, root: Any) -> Settings:
     settings = reader.value(root, Settings, ())
     assert isinstance(settings, Settings)
+    for name, uplink in settings.uplinks.items():
+        if uplink.reflective_relay is ReflectiveRelay.PROBE and not settings.probe.enabled:
+            raise reader.refused(
+                root, f"uplinks.{name}: reflective_relay 'probe' needs the probe: set probe.enabled to true"
+            )
     return settings
 
 
@@ -210,6 +225,10 @@ class _Reader:
             return self._loader.construct_document(node)
         except (AttributeError, LookupError, ValueError) as error:  # a scalar that its tag does not fit: 2026-13-45
             raise self._error(node, (), f"{_shown(node.value)} is no value: {error}") from None
+
+    def refused(self, root: Any, what: str) -> ConfigError:
+        """Of keys that do not go together, wherever they stand."""
+        return self._error(root, (), what)
 
     def _error(self, node: Any, path: tuple[str, ...], what: str) -> ConfigError:
         where = f" {'.'.join(path)}:" if path else ""

@@ -1,32 +1,92 @@
 """Settings and evidence to a decision: the truth table of reflective relay, one row after the other.
 
 Source: 802.1Q-2014 40.4 for what the octets mean. The order of the rows is ours and it is the safety argument: a row
-that keeps guests in VEB stands before the one row that lets them into VEPA wherever both could match.
+that keeps guests in VEB stands before the row that would let them into VEPA wherever both could match.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import Enum
 from typing import Final
 
-from evbagent.events import Loss, RelayEvidence
+from evbagent.events import Loss, ProbeEvidence, ProbeFailure, RelayEvidence
 from evbagent.status import Backend, ConfiguredMode, Mode, Reason, ReflectiveRelay
 from evbagent.wire.evb import EvbMode
 
-__all__ = ["ROWS", "Decision", "Row", "asks", "decide"]
+__all__ = ["ROWS", "Decision", "Facts", "Policy", "Row", "decide", "policy_of", "probe_is_asked"]
+
+
+class Policy(Enum):
+    """What an uplink's settings come to: not to use relay, to ask for it, to take it where it is on anyway.
+
+    With `PROBE` frames that come back are enough where the switch says nothing, with `ASSUME` the operator's word is.
+    """
+
+    NO = "no"
+    ASK = "ask"
+    PASSIVE = "passive"
+    PROBE = "probe"
+    ASSUME = "assume"
+
+    @property
+    def asks(self) -> bool:
+        """Whether the switch is asked for relay (RRREQ)."""
+        return self in (Policy.ASK, Policy.PROBE, Policy.ASSUME)
+
+
+_POLICIES: Final = {
+    ReflectiveRelay.AUTO: Policy.ASK,
+    ReflectiveRelay.PASSIVE: Policy.PASSIVE,
+    ReflectiveRelay.PROBE: Policy.PROBE,
+    ReflectiveRelay.ASSUME: Policy.ASSUME,
+    ReflectiveRelay.OFF: Policy.NO,
+}
+_USES: Final = frozenset(Policy) - {Policy.NO}
+_BY_WORD: Final = frozenset({Policy.ASK, Policy.PASSIVE})  # of the switch, and by nothing else
+_WITHOUT_WORD: Final = frozenset({Policy.PROBE, Policy.ASSUME})
+
+
+_UNPROBED: Final = ProbeEvidence()
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """All that a row may look at; `inside` says that guests may be in VEPA by the decision before this one."""
+
+    evidence: RelayEvidence
+    probe: ProbeEvidence = _UNPROBED
+    inside: bool = False
+
+    @property
+    def bridge(self) -> bool:
+        return self.evidence.mode is EvbMode.BRIDGE
+
+    @property
+    def announced(self) -> bool:
+        """The switch says that relay is on; whether it says so to us is another question (`acknowledged`)."""
+        return self.bridge and self.evidence.control is True
+
+    @property
+    def unheard(self) -> bool:
+        """Nobody speaks EVB."""
+        return self.evidence.peers == 0 and self.evidence.mode is None
+
+    @property
+    def expired(self) -> bool:
+        """The switch had relay on, and fell silent without a word."""
+        return self.unheard and self.evidence.lost is Loss.EXPIRED
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row: its numbers in the table of the protocol notes, who it applies to, when, and what follows.
-
-    `asks` restricts it to uplinks whose policy is to ask for relay (True) or not (False).
-    """
+    """One row: its numbers in the table of the protocol notes (ours begin at 21), to whom it applies, when, and what
+    follows."""
 
     numbers: tuple[int, ...]
-    asks: bool
-    when: Callable[[RelayEvidence], bool]
+    policies: frozenset[Policy]
+    when: Callable[[Facts], bool]
     mode: Mode
     reason: Reason
     sentence: str
@@ -45,116 +105,195 @@ class Decision:
         return self.row.reason
 
 
-def _bridge(evidence: RelayEvidence) -> bool:
-    return evidence.mode is EvbMode.BRIDGE
-
-
-def _announced(evidence: RelayEvidence) -> bool:
-    """The bridge says that relay is on; whether it says so to us is another question (`acknowledged`)."""
-    return _bridge(evidence) and evidence.control is True
-
-
 ROWS: Final[tuple[Row, ...]] = (
     Row(
         (11,),
-        False,
-        _announced,
+        frozenset({Policy.NO}),
+        lambda f: f.announced,
         Mode.VEB,
         Reason.RR_FORCED_BY_BRIDGE,
         "the switch announces relay although nobody asked for it, and the policy is not to use it",
     ),
-    Row((9, 10), False, lambda _: True, Mode.VEB, Reason.POLICY, "the policy is not to use relay"),
+    Row((9, 10), frozenset({Policy.NO}), lambda _: True, Mode.VEB, Reason.POLICY, "the policy is not to use relay"),
     Row(
         (8,),
-        True,
-        lambda e: e.peers > 1,
+        _USES,
+        lambda f: f.evidence.peers > 1,
         Mode.VEB,
         Reason.MULTIPLE_PEERS,
         "more than one neighbor speaks EVB: it is unknown which of them the port belongs to",
     ),
     Row(
         (6,),
-        True,
-        lambda e: e.mode is EvbMode.STATION,
+        _USES,
+        lambda f: f.evidence.mode is EvbMode.STATION,
         Mode.VEB,
         Reason.PEER_IS_STATION,
         "the neighbor is an EVB station, as this host is, and no bridge",
     ),
     Row(
         (7,),
-        True,
-        lambda e: e.mode in (EvbMode.NOT_SUPPORTED, EvbMode.RESERVED),
+        _USES,
+        lambda f: f.evidence.mode in (EvbMode.NOT_SUPPORTED, EvbMode.RESERVED),
         Mode.VEB,
         Reason.PEER_MODE,
         "the neighbor's EVB mode is neither bridge nor station",
     ),
     Row(
         (17,),
-        True,
-        lambda e: _bridge(e) and not e.control and e.lost is Loss.WITHDRAWN,
+        _USES,
+        lambda f: f.bridge and not f.evidence.control and f.evidence.lost is Loss.WITHDRAWN,
         Mode.VEB,
         Reason.RR_WITHDRAWN,
         "the switch had relay on and has withdrawn it",
     ),
     Row(
+        (20,),
+        frozenset({Policy.ASSUME}),
+        lambda f: f.bridge and not f.evidence.control,
+        Mode.VEB,
+        Reason.RR_CONTRADICTS,
+        "relay is to be assumed, and the switch says that it is off",
+    ),
+    Row(
+        (22,),
+        _USES,
+        lambda f: f.announced and f.probe.failure is ProbeFailure.STOPPED,
+        Mode.VEB,
+        Reason.PROBE_FAILED,
+        "the switch says that it reflects, and the frames of the probe no longer come back",
+    ),
+    Row(
+        (23,),
+        _USES,
+        lambda f: f.announced and f.probe.failure is ProbeFailure.NEVER,
+        Mode.VEB,
+        Reason.PORT_SECURITY_SUSPECTED,
+        "the switch says that it reflects, and no frame of the probe has ever come back: port security may drop them",
+    ),
+    Row(
+        (22,),
+        frozenset({Policy.ASSUME}),
+        lambda f: f.unheard and f.probe.verified is False,
+        Mode.VEB,
+        Reason.PROBE_FAILED,
+        "relay is to be assumed, and the frames of the probe do not come back",
+    ),
+    Row(
+        (22,),
+        frozenset({Policy.PROBE}),
+        lambda f: f.unheard and f.probe.failure is ProbeFailure.STOPPED,
+        Mode.VEB,
+        Reason.PROBE_FAILED,
+        "the frames of the probe came back, and do so no more",
+    ),
+    Row(
+        (21,),
+        _BY_WORD,
+        lambda f: f.inside and f.expired and f.probe.verified is True,
+        Mode.VEPA,
+        Reason.PROBE_PROVEN,
+        "the switch has fallen silent, and the frames of the probe still come back",
+    ),
+    Row(
         (18,),
-        True,
-        lambda e: e.peers == 0 and e.lost is Loss.LOST,
+        _BY_WORD,
+        lambda f: f.unheard and f.evidence.lost in (Loss.LOST, Loss.EXPIRED),
         Mode.VEB,
         Reason.PEER_LOST,
         "the switch that had relay on is no longer heard with EVB",
     ),
     Row(
-        (5,),
-        True,
-        lambda e: _announced(e) and not e.capable,
+        (5, 16),
+        _USES,
+        lambda f: f.announced and not f.evidence.capable,
         Mode.VEB,
         Reason.RR_INCONSISTENT,
         "the switch says that relay is on and that the port cannot do it",
     ),
     Row(
         (14,),
-        True,
-        lambda e: _bridge(e) and bool(e.capable) and not e.answerable,
+        _USES,
+        lambda f: f.bridge and bool(f.evidence.capable) and not f.evidence.answerable,
         Mode.VEB,
         Reason.RR_NOT_REQUESTED,
         "the switch speaks draft EVB on a scope that lldp.transmit does not name, so it can't be asked",
     ),
     Row(
         (4,),
-        True,
-        lambda e: _announced(e) and not e.acknowledged,
+        _USES,
+        lambda f: f.announced and not f.evidence.acknowledged,
         Mode.VEB,
         Reason.HOLDING_UP,
         "relay is announced, but the switch has not yet shown that it heard our request",
     ),
     Row(
-        (4,),
-        True,
-        lambda e: _announced(e) and bool(e.capable) and e.acknowledged and e.peers == 1,
+        (4, 15),
+        _USES,
+        lambda f: f.announced and f.evidence.peers == 1 and bool(f.evidence.capable) and f.evidence.acknowledged,
         Mode.VEPA,
         Reason.RR_ACTIVE,
         "the switch reflects: it announces relay on this port and has heard our request",
     ),
     Row(
+        (24,),
+        frozenset({Policy.PROBE}),
+        lambda f: f.unheard and f.probe.verified is True,
+        Mode.VEPA,
+        Reason.PROBE_PROVEN,
+        "the switch says nothing of relay, and the frames of the probe come back",
+    ),
+    Row(
+        (19,),
+        frozenset({Policy.ASSUME}),
+        lambda f: f.unheard,
+        Mode.VEPA,
+        Reason.ASSUMED,
+        "the switch says nothing of relay, and the operator says that it is on",
+    ),
+    Row(
+        (14,),
+        frozenset({Policy.PASSIVE}),
+        lambda f: f.bridge and bool(f.evidence.capable),
+        Mode.VEB,
+        Reason.RR_NOT_REQUESTED,
+        "the switch can reflect, and the policy is not to ask for it",
+    ),
+    Row(
         (3,),
-        True,
-        lambda e: _bridge(e) and bool(e.capable),
+        frozenset({Policy.ASK, Policy.PROBE}),
+        lambda f: f.bridge and bool(f.evidence.capable),
         Mode.VEB,
         Reason.RR_PENDING,
         "the switch can reflect and has not turned it on yet",
     ),
-    Row((2,), True, _bridge, Mode.VEB, Reason.RR_NOT_CAPABLE, "the switch port cannot reflect"),
-    Row((1,), True, lambda _: True, Mode.VEB, Reason.NO_PEER, "no switch with EVB is heard"),
+    Row(
+        (2, 13),
+        _USES - {Policy.ASSUME},
+        lambda f: f.bridge,
+        Mode.VEB,
+        Reason.RR_NOT_CAPABLE,
+        "the switch port cannot reflect",
+    ),
+    Row((1, 12), _USES, lambda _: True, Mode.VEB, Reason.NO_PEER, "no switch with EVB is heard"),
 )
 
 
-def asks(mode: ConfiguredMode, relay: ReflectiveRelay) -> bool:
-    """Whether the policy is to ask the switch for relay (RRREQ)."""
-    return mode in (ConfiguredMode.AUTO, ConfiguredMode.VEPA) and relay is ReflectiveRelay.AUTO
+def policy_of(mode: ConfiguredMode, relay: ReflectiveRelay) -> Policy:
+    """What the settings come to."""
+    return _POLICIES[relay] if mode in (ConfiguredMode.AUTO, ConfiguredMode.VEPA) else Policy.NO
 
 
-def decide(policy_asks: bool, evidence: RelayEvidence) -> Decision:
+def decide(policy: Policy, facts: Facts) -> Decision:
     """The first row that matches; the last ones match everything, so there always is one."""
-    row = next(row for row in ROWS if row.asks is policy_asks and row.when(evidence))
+    row = next(row for row in ROWS if policy in row.policies and row.when(facts))
     return Decision(row.mode, Backend.MACVTAP, row)
+
+
+def probe_is_asked(policy: Policy, facts: Facts) -> bool:
+    """Whether it matters what the probe proves: VEPA would follow, or would but for the probe."""
+    if policy is Policy.NO or facts.evidence.peers > 1:
+        return False
+    if facts.announced or (facts.inside and facts.expired):
+        return True
+    return policy in _WITHOUT_WORD and facts.unheard

@@ -77,10 +77,11 @@ class EvbVersion(Enum):
 
 
 class Loss(Enum):
-    """How relay that was on went away."""
+    """How relay that was on went away: the switch said so, it did no longer say it, or it said nothing any more."""
 
     WITHDRAWN = "withdrawn"
     LOST = "lost"
+    EXPIRED = "expired"
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,20 +9,23 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Final, Protocol
 
-from evbagent.effects import Actuated, Effect, Faulted, SendFrame
-from evbagent.events import Change, LinkState, NeighborChange
+from evbagent.effects import Actuated, Effect, Faulted, SendFrame, SendProbe
+from evbagent.events import Change, LinkState, NeighborChange, ProbeEvidence
 from evbagent.lldp.agent import Agent, AgentSettings
 from evbagent.lldp.neighbors import Heard
+from evbagent.probe.machine import Probe
 from evbagent.status import PortStatus
 from evbagent.wire.basic import ChassisId, PortId, SystemName
 from evbagent.wire.ethernet import ETHERTYPE_LLDP, DiscardReason, Frame, FrameDiscarded, Scope
 from evbagent.wire.lldpdu import Msap
 from evbagent.wire.octets import MacAddress
+from evbagent.wire.probe_frame import ETHERTYPE_PROBE
 from evbagent.wire.tlv import Tlv
 
 __all__ = ["Identity", "Port", "Role"]
 
 _EVB_SCOPES: Final = (Scope.NEAREST_CUSTOMER_BRIDGE, Scope.NEAREST_BRIDGE)  # where it counts first
+_UNPROBED: Final = ProbeEvidence()
 _VITAL: Final = 4  # sources; with two EVB neighbors VEPA is over, so more need no care
 
 
@@ -47,11 +50,19 @@ class Identity:
 class Port:
     """Frames, time and link facts in; frames to send and the role's wishes out."""
 
-    def __init__(self, name: str, identity: Identity, agents: Mapping[Scope, AgentSettings], role: Role) -> None:
+    def __init__(
+        self,
+        name: str,
+        identity: Identity,
+        agents: Mapping[Scope, AgentSettings],
+        role: Role,
+        probe: Probe | None = None,
+    ) -> None:
         self.name = name
         self._identity = identity
         self._agents = {scope: Agent(scope, settings) for scope, settings in agents.items()}
         self._role = role
+        self._probe = probe
         self._missed = self._overflowed = 0
         self._shared: frozenset[Msap] = frozenset()
         self.vital: frozenset[MacAddress] = frozenset()  # sources of EVB neighbors: their frames must not be lost
@@ -62,7 +73,18 @@ class Port:
     @property
     def deadline(self) -> float:
         """When `on_deadline` has something to do, the loop's clock in seconds."""
-        return min((agent.deadline for agent in self._agents.values()), default=math.inf)
+        probe = math.inf if self._probe is None else self._probe.deadline
+        return min([probe, *(agent.deadline for agent in self._agents.values())])
+
+    @property
+    def proof(self) -> ProbeEvidence:
+        """What the probe proves; another object where there is news."""
+        return _UNPROBED if self._probe is None else self._probe.evidence
+
+    @property
+    def probed(self) -> bool:
+        """Whether there is a probe to ask."""
+        return self._probe is not None
 
     @property
     def ifindex(self) -> int | None:
@@ -74,10 +96,20 @@ class Port:
         """portEnabled: administratively up, with carrier."""
         return self._link is not None and self._link.enabled
 
-    def link(self, state: LinkState | None, guests: frozenset[MacAddress], now: float) -> list[Effect]:
-        """The interface changed or went away (None); `guests` are the addresses that live on it."""
+    def link(
+        self,
+        state: LinkState | None,
+        guests: frozenset[MacAddress],
+        now: float,
+        others: frozenset[MacAddress] = frozenset(),
+    ) -> list[Effect]:
+        """The interface changed or went away (None); `guests` are the addresses on it, `others` beside it."""
         self._guests = guests
         old, self._link = self._link, state
+        probing = [] if self._probe is None else self._probe.link(state, guests | others, now)
+        return [*self._linked(old, state, now), *probing]
+
+    def _linked(self, old: LinkState | None, state: LinkState | None, now: float) -> list[Effect]:
         if old == state:
             return []
         flapped = _flapped(old, state)
@@ -109,14 +141,22 @@ class Port:
             return []
         effects: list[Effect] = [Faulted(self.name, "slept", f"the machine was suspended for {seconds:.1f} s")]
         effects += self._down(link, now)
+        if self._probe is not None:
+            effects += self._probe.link(None, (), now)
+            effects += self._probe.link(link, self._guests, now)
         for agent in self._agents.values():
             effects += self._route(agent.link(link, now), now)
         return effects + self._settle(now)
 
-    def receive(self, octets: bytes, vlan: int | None, now: float) -> list[Effect]:
-        """One frame; what can't be used is counted by its reason and changes nothing."""
+    def receive(self, octets: bytes, vlan: int | None, now: float, arrived: float | None = None) -> list[Effect]:
+        """One frame; what can't be used is counted by its reason and changes nothing.
+
+        `arrived` is when the kernel had it, on the loop's clock, None where that is not known.
+        """
         try:
             frame = Frame.decode(octets, vlan)
+            if frame.ethertype == ETHERTYPE_PROBE and self._probe is not None:
+                return self._probe.receive(frame, now, arrived)
             if frame.ethertype != ETHERTYPE_LLDP:
                 raise FrameDiscarded(DiscardReason.NOT_LLDP, f"EtherType {frame.ethertype:04X}")
             agent = self._agents.get(frame.scope) if frame.scope is not None else None
@@ -149,13 +189,26 @@ class Port:
         detail = f"{count} frames found no room, and {len(changes)} neighbors have to be heard anew"
         return [Faulted(self.name, "frames_missed", detail), *self._route(changes, now), *self._settle(now)]
 
+    def probes_missed(self, now: float) -> list[Effect]:
+        """Frames of the probe's kind were lost unheard."""
+        return [] if self._probe is None else self._probe.missed(now)
+
+    def probe(self, *, on: bool, now: float) -> list[Effect]:
+        """Whether anybody wants to know what the probe proves."""
+        return [] if self._probe is None else self._probe.turn(on=on, now=now)
+
     def overflowed(self, count: int) -> None:
         """Frames were lost, and none of them came from a `vital` source: what is known of relay holds."""
         self._overflowed += count
 
-    def on_deadline(self, now: float) -> list[Effect]:
-        """Time has come for something."""
-        return self._changed([change for agent in self._agents.values() for change in agent.age(now)], now)
+    def on_deadline(self, now: float, *, drained: bool = False) -> list[Effect]:
+        """Time has come for something; `drained` says that nothing is left to be read of the probe's frames."""
+        effects: list[Effect] = []
+        if self._probe is not None and self._probe.deadline <= now:
+            effects += self._probe.on_deadline(now, drained=drained)
+        if any(agent.deadline <= now for agent in self._agents.values()):
+            effects += self._changed([change for agent in self._agents.values() for change in agent.age(now)], now)
+        return effects
 
     def refresh(self, now: float) -> list[Effect]:
         """The role changed by itself (settings, a kernel's answer): say so if what we announce changed."""
@@ -167,15 +220,19 @@ class Port:
             agent.withdraw()
         return [effect for agent in self._agents.values() for effect in agent.run(now)]
 
-    def actuated(self, outcome: Actuated, now: float) -> None:
+    def actuated(self, outcome: Actuated, now: float) -> list[Effect]:
         """A frame left or did not."""
+        if isinstance(outcome.effect, SendProbe):
+            return [] if self._probe is None else self._probe.actuated(outcome, now)
         assert isinstance(outcome.effect, SendFrame)
         self._agents[Scope(outcome.effect.scope)].actuated(outcome, now)
+        return []
 
     def status(self, now: float) -> PortStatus:
         scopes = tuple(agent.status(now) for agent in self._agents.values())
         discards = {reason.value: count for reason, count in self._discards.items()}
-        return PortStatus(self.name, self.enabled, scopes, discards, self._missed, self._overflowed)
+        probe = None if self._probe is None else self._probe.status
+        return PortStatus(self.name, self.enabled, scopes, discards, self._missed, self._overflowed, probe)
 
     def _changed(self, changes: list[NeighborChange], now: float) -> list[Effect]:
         if changes and all(change.change is Change.REFRESHED for change in changes):

@@ -48,9 +48,16 @@ class ConfiguredMode(Enum):
 
 
 class ReflectiveRelay(Enum):
-    """Whether the agent asks the switch for relay."""
+    """Whether the agent asks the switch for relay, and what it believes besides the switch's word.
+
+    `passive` does not ask and uses relay that is on anyway; with `probe` frames that come back are enough where the
+    switch says nothing; with `assume` the operator's word is, unless the switch or the probe say otherwise.
+    """
 
     AUTO = "auto"
+    PASSIVE = "passive"
+    PROBE = "probe"
+    ASSUME = "assume"
     OFF = "off"
 
 
@@ -103,6 +110,7 @@ class State(Enum):
     ENTERING = "entering"
     LEAVING = "leaving"
     LOCKED_OUT = "locked_out"
+    SUSPECT = "suspect"
     DOWN = "down"
     OBSERVING = "observing"
 
@@ -125,6 +133,11 @@ class Reason(Enum):
     PEER_LOST = "peer_lost"
     HOLDING_UP = "holding_up"
     FLAP_LOCKOUT = "flap_lockout"
+    PROBE_FAILED = "probe_failed"
+    PORT_SECURITY_SUSPECTED = "port_security_suspected"
+    PROBE_PROVEN = "probe_proven"
+    ASSUMED = "assumed"
+    RR_CONTRADICTS = "rr_contradicts"
     ATTACHMENT_OUT_OF_REACH = "attachment_out_of_reach"
     RELEASED = "released"
 
@@ -228,7 +241,7 @@ class PortStatus:
     """One physical port; `discards` are frames that reached no agent, by reason.
 
     `missed` frames were lost unheard, and everybody had to be heard anew; `overflowed` ones were lost too, while those
-    of the EVB neighbors were not.
+    of the EVB neighbors were not. `probe` is None where the port has none.
     """
 
     name: str
@@ -237,6 +250,7 @@ class PortStatus:
     discards: Mapping[str, int]
     missed: int
     overflowed: int
+    probe: ProbeStatus | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,9 +40,13 @@ class SwitchPort:
         station = self._bridge.station
         return station is not None and station.station.rr_status is RrStatus.TRUE
 
-    def receive(self, octets: bytes, vlan: int | None, now: float) -> list[Effect]:
+    def receive(self, octets: bytes, vlan: int | None, now: float, arrived: float | None = None) -> list[Effect]:
         """One frame that came in on the port."""
-        return self._port.receive(octets, vlan, now)
+        return self._port.receive(octets, vlan, now, arrived)
+
+    def probes_missed(self, now: float) -> list[Effect]:
+        """A switch port has no probe of its own."""
+        return []
 
     @property
     def vital(self) -> frozenset[MacAddress]:
@@ -73,9 +77,9 @@ class SwitchPort:
         self._bridge.capable = capable
         return [*self._bridge.run(now), *self._port.refresh(now)]
 
-    def on_deadline(self, now: float) -> list[Effect]:
+    def on_deadline(self, now: float, *, drained: bool = False) -> list[Effect]:
         """Time has come for something."""
-        return self._port.on_deadline(now)
+        return self._port.on_deadline(now, drained=drained)
 
     def release(self, now: float) -> list[Effect]:
         """The switch agent stops and says so; relay that nobody announces is not left on."""

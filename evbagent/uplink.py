@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from evbagent.attachments import Attachments
-from evbagent.decision import Decision, asks, decide
-from evbagent.effects import Actuated, Effect, Faulted, Moved, Publish, SendFrame, SetModes
+from evbagent.decision import Decision, Facts, Policy, decide, policy_of, probe_is_asked
+from evbagent.effects import Actuated, Effect, Faulted, Moved, Publish, SendFrame, SendProbe, SetModes
 from evbagent.entry import Entry, EntrySettings, EntryState
 from evbagent.evb.station import Station
-from evbagent.events import LinkState
+from evbagent.events import LinkState, Loss, ProbeEvidence, RelayEvidence
 from evbagent.lldp.agent import AgentSettings
 from evbagent.port import Identity, Port
+from evbagent.probe.machine import Probe
 from evbagent.status import (
     ConfiguredMode,
     DraftUse,
@@ -40,6 +42,7 @@ _SENTENCES: Final = {  # of reasons that are no row of the table
     Reason.HOLDING_UP: "relay is on, and has to stay on for a while before guests use it",
     Reason.FLAP_LOCKOUT: "relay came and went too often, so guests stay in VEB for a while",
 }
+_SOURCES: Final = {Reason.PROBE_PROVEN: "probe", Reason.ASSUMED: "operator"}
 _BEFORE_ENTRY: Final = {
     EntryState.OUT: Reason.HOLDING_UP,
     EntryState.HOLDING_UP: Reason.HOLDING_UP,
@@ -74,17 +77,22 @@ class Uplink:
         entry: EntrySettings = EntrySettings(),  # noqa: B008  frozen
         *,
         draft: DraftUse = DraftUse.AUTO,
+        probe: Probe | None = None,
     ) -> None:
+        """`probe` proves relay with frames; without one the switch's word is all that there is."""
         self.name = name
         self._settings = settings
-        self._asks = asks(settings.mode, settings.reflective_relay)
+        self._policy = policy_of(settings.mode, settings.reflective_relay)
         told = [scope for scope, agent in agents.items() if agent.transmit]
-        self._station = Station(name, request=self._asks, draft=draft, scopes=told)
-        self._port = Port(name, identity, agents, self._station)
+        self._station = Station(name, request=self._policy.asks, draft=draft, scopes=told)
+        self._port = Port(name, identity, agents, self._station, probe)
         self._attachments = Attachments(name, applies=settings.applies)
         self._released = False
         self._looked = False
         self._alarmed: Reason | None = None
+        self._probing = False
+        self._unproven = False  # the probe runs, and has not yet said anything since it began to
+        self._suspect = False
         self._entry = Entry(name, entry)
         self._decision = self._decide()
         self._since = (now, Mode.VEB, State.DOWN, Reason.NO_PEER)
@@ -96,7 +104,17 @@ class Uplink:
     @property
     def deadline(self) -> float:
         """When `on_deadline` has something to do, the loop's clock in seconds."""
-        return min(self._port.deadline, self._entry.deadline, self._attachments.deadline)
+        return min(self._port.deadline, self._own_deadline)
+
+    @property
+    def _own_deadline(self) -> float:
+        silent = self._station.silent_at if self._wanted is Mode.VEPA and not self._suspect else math.inf
+        return min(self._entry.deadline, self._attachments.deadline, silent)
+
+    @property
+    def _known(self) -> tuple[RelayEvidence, ProbeEvidence]:
+        """Evidence that is replaced by other objects where there is news."""
+        return self._station.evidence, self._port.proof
 
     @property
     def mode_errors(self) -> int:
@@ -117,13 +135,19 @@ class Uplink:
 
     # --- what happens
 
-    def receive(self, octets: bytes, vlan: int | None, now: float) -> list[Effect]:
-        """One frame that came in on the port; `vlan` as the kernel says, None for an untagged one."""
-        before = self._station.evidence
-        effects = self._port.receive(octets, vlan, now)
-        if self._station.evidence is before:  # most frames say what is known: what they cost must not grow with guests
-            return effects
-        return self._after(effects, now)
+    def receive(self, octets: bytes, vlan: int | None, now: float, arrived: float | None = None) -> list[Effect]:
+        """One frame that came in on the port; `vlan` as the kernel says, None for an untagged one.
+
+        `arrived` is when the kernel had it, on the loop's clock, None where that is not known.
+        """
+        before = self._known
+        effects = self._port.receive(octets, vlan, now, arrived)
+        if self._suspect or self._is_news(before):  # what other frames cost must not grow with guests
+            return self._after(effects, now)
+        return effects
+
+    def _is_news(self, before: tuple[RelayEvidence, ProbeEvidence]) -> bool:
+        return any(new is not old for new, old in zip(self._known, before, strict=True))
 
     @property
     def vital(self) -> frozenset[MacAddress]:
@@ -134,6 +158,12 @@ class Uplink:
         """So many frames were lost, none of them from a `vital` source."""
         self._port.overflowed(count)
 
+    def probes_missed(self, now: float) -> list[Effect]:
+        """Frames of the probe's kind were lost unheard."""
+        before = self._known
+        effects = self._port.probes_missed(now)
+        return self._after(effects, now) if self._is_news(before) else effects
+
     def missed(self, count: int, now: float) -> list[Effect]:
         """So many frames were lost unheard: what they said is unknown, and one may have taken relay away."""
         return self._after(self._port.missed(count, now), now)
@@ -142,19 +172,30 @@ class Uplink:
         """The machine was suspended: what was known before counts no more."""
         return self._after(self._port.slept(seconds, now), now)
 
-    def link(self, port: LinkState | None, attachments: Sequence[LinkState], now: float) -> list[Effect]:
-        """The port, and all macvlan and macvtap devices on it, as the kernel has them now."""
+    def link(
+        self,
+        port: LinkState | None,
+        attachments: Sequence[LinkState],
+        now: float,
+        others: frozenset[MacAddress] = frozenset(),
+    ) -> list[Effect]:
+        """The port, and all macvlan and macvtap devices on it, as the kernel has them now.
+
+        `others` are the addresses that other interfaces of this host have.
+        """
         drifted = self._attachments.look(attachments, self._wanted, now)
         if not self._looked:  # what is found at the start is nobody's change
             self._looked = True
             self._status = self._collect(now)
         guests = frozenset(link.address for link in attachments if link.address is not None)
-        return self._after([*drifted, *self._port.link(port, guests, now)], now)
+        return self._after([*drifted, *self._port.link(port, guests, now, others)], now)
 
-    def on_deadline(self, now: float) -> list[Effect]:
-        """Time has come for something."""
+    def on_deadline(self, now: float, *, drained: bool = False) -> list[Effect]:
+        """Time has come for something; `drained` says that nothing is left to be read of the probe's frames."""
+        before, due = self._known, self._own_deadline <= now
         self._attachments.retry(now)
-        return self._after(self._port.on_deadline(now), now)
+        effects = self._port.on_deadline(now, drained=drained)
+        return self._after(effects, now) if due or self._is_news(before) else effects
 
     def release(self, now: float) -> list[Effect]:
         """The agent stops: guests into the fallback first, then the shutdown LLDPDU."""
@@ -169,6 +210,10 @@ class Uplink:
             if not outcome.errors:
                 self._station.sent(outcome.effect)
             return []
+        if isinstance(outcome.effect, SendProbe):
+            before = self._known
+            effects = self._port.actuated(outcome, now)
+            return self._after(effects, now) if self._is_news(before) else effects
         if not isinstance(outcome.effect, SetModes):
             return []
         return [*self._attachments.outcome(outcome, now), *self._after([], now)]
@@ -176,7 +221,24 @@ class Uplink:
     # --- what follows
 
     def _decide(self) -> Decision:
-        return decide(self._asks and not self._released, self._station.evidence)
+        return decide(Policy.NO if self._released else self._policy, self._facts)
+
+    @property
+    def _facts(self) -> Facts:
+        return Facts(self._station.evidence, self._port.proof, self._entry.inside)
+
+    def _ask_probe(self, now: float) -> list[Effect]:
+        """The probe runs where it matters what it proves, and where a guest would suffer if nobody did."""
+        if not self._port.probed:
+            return []
+        policy = Policy.NO if self._released else self._policy
+        on = self._port.enabled and bool(self._attachments.managed) and probe_is_asked(policy, self._facts)
+        if on and not self._probing:
+            self._unproven = True
+        self._probing = on
+        effects = self._port.probe(on=on, now=now)
+        self._unproven = self._unproven and on and self._port.proof.verified is None
+        return effects
 
     @property
     def _wanted(self) -> Mode:
@@ -184,16 +246,23 @@ class Uplink:
         earned = self._entry.inside and self._port.enabled and not self._attachments.refused
         return Mode.VEPA if earned else _FALLBACK[self._settings.fallback]
 
+    @property
+    def _waits_for_proof(self) -> bool:
+        """The first guest has come: the probe begins only now, and its answer is on its way."""
+        return self._wanted is Mode.VEPA and self._unproven
+
     def _after(self, effects: list[Effect], now: float) -> list[Effect]:
         """Decide anew; modes go before frames, because frames tell others what is already so."""
         before = self._decision.mode
+        effects = [*effects, *self._ask_probe(now)]
         self._decision = self._decide()
         if self._decision.mode is not before:  # another target: what failed on the way to the old one is no news
             self._attachments.forget_failures()
-        allowed = self._decision.mode is Mode.VEPA and self._port.enabled
+        proven = self._entry.inside or not self._unproven
+        allowed = self._decision.mode is Mode.VEPA and self._port.enabled and proven
         announced = self._decision.reason is Reason.RR_WITHDRAWN
         effects = [*effects, *self._entry.evaluate(allowed=allowed, announced=announced, now=now)]
-        modes = self._attachments.wishes(self._wanted, now)
+        modes = [] if self._waits_for_proof else self._attachments.wishes(self._wanted, now)
         if modes:  # what becomes of them is told when it is known
             return [*modes, *effects]
         old, self._status = self._status, self._collect(now)
@@ -231,11 +300,22 @@ class Uplink:
             return State.LEAVING  # to be seen only where the kernel does not let an attachment go
         if self._entry.state is EntryState.LOCKED_OUT:
             return State.LOCKED_OUT
-        on_its_way = effective is not self._wanted or self._attachments.refused or self._reason() is Reason.HOLDING_UP
+        if self._suspect:
+            return State.SUSPECT
+        on_its_way = (
+            self._waits_for_proof
+            or effective is not self._wanted
+            or self._attachments.refused
+            or self._reason() is Reason.HOLDING_UP
+        )
         return State.ENTERING if on_its_way else State.SETTLED
 
     def _collect(self, now: float) -> UplinkStatus:
-        settings, effective = self._settings, self._attachments.mode(self._wanted)
+        settings = self._settings
+        effective = self._status.mode if self._waits_for_proof else self._attachments.mode(self._wanted)
+        evidence = self._station.evidence
+        silent = now >= self._station.silent_at or evidence.lost is Loss.EXPIRED
+        self._suspect = self._wanted is Mode.VEPA and silent
         reason = self._reason()
         state = self._state(effective)
         if self._since[1:] != (effective, state, reason):
@@ -269,19 +349,19 @@ class Uplink:
     def _would(self) -> Would:
         """What the agent would do if it were let: as configured, or as `auto` where it only observes."""
         observing = self._settings.mode is ConfiguredMode.OBSERVE
-        decision = decide(True, self._station.evidence) if observing else self._decision
+        decision = decide(Policy.ASK, self._facts) if observing else self._decision
         return Would(decision.mode, decision.reason)
 
     def _relay(self) -> RelayStatus:
         evidence = self._station.evidence
-        heard = evidence.peer is not None
+        source = "evb_tlv" if evidence.peer is not None else _SOURCES.get(self._decision.reason)
         return RelayStatus(
             capable=evidence.capable,
             requested=evidence.requested,
             operational=evidence.operational,
             echoed=evidence.echoed,
-            verified=None,
-            source="evb_tlv" if heard else None,
+            verified=self._port.proof.verified,
+            source=source,
             version=None if evidence.version is None else evidence.version.value,
             peers=evidence.peers,
             crowded=evidence.crowded,

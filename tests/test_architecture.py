@@ -62,7 +62,7 @@ ARROWS: dict[str, set[str]] = {
     "entry": {"machine"},
     "drift": {"events"},
     "switchport": {"port", "evb"},
-    "port": {"lldp"},
+    "port": {"lldp", "probe"},
     "lldp": {"machine", "events"},
     "evb": {"machine", "events"},
     "probe": {"machine", "events"},

@@ -18,6 +18,7 @@ from evbagent.config import (
     LldpSettings,
     MetricsSettings,
     NeighborSettings,
+    ProbeConfig,
     Settings,
     load,
     observing,
@@ -102,6 +103,7 @@ evb: {draft: off}
 neighbors: {limit: 8}
 hold_up: 0.5
 flap: {limit: 2, window: 60, lockout: 30.5, longest_lockout: 90}
+probe: {enabled: false, interval: 0.5}
 metrics: {listen: "[::1]:9000"}
 run_dir: /run/other
 policy_file: /var/lib/evbagent/policy.json
@@ -121,6 +123,7 @@ def test_every_value_is_taken_as_it_is_written() -> None:
         neighbors=NeighborSettings(8),
         hold_up=0.5,
         flap=FlapSettings(2, 60.0, 30.5, 90.0),
+        probe=ProbeConfig(enabled=False, interval=0.5),
         metrics=MetricsSettings("[::1]:9000"),
         run_dir="/run/other",
         policy_file="/var/lib/evbagent/policy.json",
@@ -182,13 +185,17 @@ def test_the_default_file_is_where_distributions_put_configuration() -> None:
 
 # --- what is refused
 
-KEYS = "uplinks, lldp, evb, neighbors, hold_up, flap, metrics, run_dir, policy_file, system_name"
+KEYS = "uplinks, lldp, evb, neighbors, hold_up, flap, probe, metrics, run_dir, policy_file, system_name"
 MODES = "auto, vepa, veb, observe"
 SCOPES = "nearest-bridge, nearest-non-tpmr-bridge, nearest-customer-bridge"
 INTERFACE = r"^[^\\s/:]{1,15}$"
 LISTEN = r"^(\\[[0-9a-fA-F:]+\\]|[^:\\s]+):\\d{1,5}$"
 
 REFUSALS: dict[str, tuple[str, str]] = {
+    "a probe that is needed and off": (
+        "# ours\nuplinks: {eth0: {reflective_relay: probe}}\nprobe: {enabled: false}",
+        "2: uplinks.eth0: reflective_relay 'probe' needs the probe: set probe.enabled to true",
+    ),
     # keys
     "a key misspelt": ("uplink: {}", "1: there is no key 'uplink' (did you mean 'uplinks'?)"),
     "a key unlike any": ("# ours\n\nzzz: red", f"3: there is no key 'zzz' (there are {KEYS})"),
@@ -218,11 +225,17 @@ REFUSALS: dict[str, tuple[str, str]] = {
     ),
     "relay on": (
         "uplinks: {eth0: {reflective_relay: on}}",
-        "1: uplinks.eth0.reflective_relay: 'on' is not possible: it is one of auto, off (did you mean 'off'?)",
+        (
+            "1: uplinks.eth0.reflective_relay: 'on' is not possible: "
+            "it is one of auto, passive, probe, assume, off (did you mean 'off'?)"
+        ),
     ),
     "relay as a boolean": (
         "uplinks: {eth0: {reflective_relay: false}}",
-        "1: uplinks.eth0.reflective_relay: false is not possible: it is one of auto, off",
+        (
+            "1: uplinks.eth0.reflective_relay: false is not possible: "
+            "it is one of auto, passive, probe, assume, off (did you mean 'assume'?)"
+        ),
     ),
     "a fallback that is none": (
         "uplinks: {eth0: {fallback: vepa}}",

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evbagent.decision import ROWS, Row, asks, decide
+from evbagent.decision import ROWS, Facts, Policy, Row, decide, policy_of, probe_is_asked
 from evbagent.effects import Effect, SetModes
 from evbagent.entry import EntrySettings
-from evbagent.events import EvbVersion, LinkState, Loss, RelayEvidence
+from evbagent.events import EvbVersion, LinkState, Loss, ProbeEvidence, ProbeFailure, RelayEvidence
 from evbagent.status import (
     Backend,
     ConfiguredMode,
@@ -70,6 +70,8 @@ def time_passes(until: float) -> Step:
 
 YES = UplinkSettings()
 NO = UplinkSettings(mode=ConfiguredMode.VEB)
+PASSIVE = UplinkSettings(reflective_relay=ReflectiveRelay.PASSIVE)
+ASSUME = UplinkSettings(reflective_relay=ReflectiveRelay.ASSUME)
 NO_ECHO = StationStatus()
 GRANTED, ANNOUNCED = SWITCH.frame(bridge()), SWITCH.frame(bridge(control=False))
 INCAPABLE = SWITCH.frame(bridge(capable=False, control=False))
@@ -140,6 +142,46 @@ TABLE: dict[str, tuple[UplinkSettings, list[Step], bool, bool | None, Mode, Reas
     "18: expired": (YES, [hears(GRANTED), time_passes(200.0)], True, None, Mode.VEB, Reason.PEER_LOST),
     "18: TLV missing": (YES, [hears(GRANTED), hears(SWITCH.frame())], True, None, Mode.VEB, Reason.PEER_LOST),
     "18: link down": (YES, [hears(GRANTED), down], True, None, Mode.VEB, Reason.PEER_LOST),
+    "12: nobody": (PASSIVE, [], False, None, Mode.VEB, Reason.NO_PEER),
+    "13: cannot": (PASSIVE, [hears(INCAPABLE)], False, False, Mode.VEB, Reason.RR_NOT_CAPABLE),
+    "14: not asked": (PASSIVE, [hears(ANNOUNCED)], False, False, Mode.VEB, Reason.RR_NOT_REQUESTED),
+    "15: on, though nobody asked": (PASSIVE, [hears(FORCED)], False, True, Mode.VEPA, Reason.RR_ACTIVE),
+    "16: on, yet cannot": (
+        PASSIVE,
+        [hears(SWITCH.frame(bridge(capable=False)))],
+        False,
+        True,
+        Mode.VEB,
+        Reason.RR_INCONSISTENT,
+    ),
+    "17: forced, and no more": (
+        PASSIVE,
+        [hears(FORCED), hears(ANNOUNCED)],
+        False,
+        False,
+        Mode.VEB,
+        Reason.RR_WITHDRAWN,
+    ),
+    "19: nobody, and it is assumed": (ASSUME, [], True, None, Mode.VEPA, Reason.ASSUMED),
+    "19: the word of the switch is gone, the operator's is not": (
+        ASSUME,
+        [hears(GRANTED), hears(GOODBYE)],
+        True,
+        None,
+        Mode.VEPA,
+        Reason.ASSUMED,
+    ),
+    "4: assumed, and announced": (ASSUME, [hears(GRANTED)], True, True, Mode.VEPA, Reason.RR_ACTIVE),
+    "20: assumed, and off": (ASSUME, [hears(ANNOUNCED)], True, False, Mode.VEB, Reason.RR_CONTRADICTS),
+    "20: assumed, and impossible": (ASSUME, [hears(INCAPABLE)], True, False, Mode.VEB, Reason.RR_CONTRADICTS),
+    "17: assumed, announced, and withdrawn": (
+        ASSUME,
+        [hears(GRANTED), hears(ANNOUNCED)],
+        True,
+        False,
+        Mode.VEB,
+        Reason.RR_WITHDRAWN,
+    ),
 }
 
 
@@ -237,16 +279,7 @@ def test_frames_lead_to_their_row(
         assert said(effects)[-1].split()[1] == f"{requested << 2 | view:02X}"
 
 
-def test_the_table_reaches_every_row_that_there_is() -> None:
-    played = TABLE | DRAFTS
-    assert {(asks(s.mode, s.reflective_relay), reason) for s, *_, reason in played.values()} == {
-        (row.asks, row.reason) for row in ROWS
-    }
-    numbers = {int(name.split(":")[0]) for name in played}
-    assert numbers == {number for row in ROWS for number in row.numbers}
-
-
-# --- each row, and their order
+# --- what the probe adds
 
 
 def a_bridge(
@@ -256,6 +289,93 @@ def a_bridge(
         True, peers=1, mode=EvbMode.BRIDGE, capable=capable, control=control, acknowledged=acknowledged, lost=lost
     )
 
+
+PROVEN, UNKNOWN = ProbeEvidence(True, 1.0), ProbeEvidence()
+STOPPED, NEVER = ProbeEvidence(False, 1.0, ProbeFailure.STOPPED), ProbeEvidence(False, 1.0, ProbeFailure.NEVER)
+SILENT, GONE = RelayEvidence(True, lost=Loss.EXPIRED), RelayEvidence(True, lost=Loss.LOST)
+NOBODY = RelayEvidence(True)
+ASK = Policy.ASK
+
+PROBED: dict[str, tuple[Policy, Facts, Mode, Reason]] = {
+    "4: announced, and proven": (ASK, Facts(a_bridge(), PROVEN), Mode.VEPA, Reason.RR_ACTIVE),
+    "4: announced, and nothing is known": (ASK, Facts(a_bridge(), UNKNOWN), Mode.VEPA, Reason.RR_ACTIVE),
+    "22: announced, and no longer proven": (ASK, Facts(a_bridge(), STOPPED), Mode.VEB, Reason.PROBE_FAILED),
+    "23: announced, and never proven": (ASK, Facts(a_bridge(), NEVER), Mode.VEB, Reason.PORT_SECURITY_SUSPECTED),
+    "22: it fails before the echo is missed": (
+        ASK,
+        Facts(a_bridge(acknowledged=False), STOPPED),
+        Mode.VEB,
+        Reason.PROBE_FAILED,
+    ),
+    "17: withdrawn, whatever comes back": (
+        ASK,
+        Facts(a_bridge(control=False, lost=Loss.WITHDRAWN), PROVEN, inside=True),
+        Mode.VEB,
+        Reason.RR_WITHDRAWN,
+    ),
+    "8: two of them, whatever comes back": (
+        Policy.PROBE,
+        Facts(RelayEvidence(True, peers=2), PROVEN, inside=True),
+        Mode.VEB,
+        Reason.MULTIPLE_PEERS,
+    ),
+    "21: silent, and still proven": (ASK, Facts(SILENT, PROVEN, inside=True), Mode.VEPA, Reason.PROBE_PROVEN),
+    "21: the same without asking": (Policy.PASSIVE, Facts(SILENT, PROVEN, inside=True), Mode.VEPA, Reason.PROBE_PROVEN),
+    "18: silent, and proven too late": (ASK, Facts(SILENT, PROVEN), Mode.VEB, Reason.PEER_LOST),
+    "18: silent, and unknown": (ASK, Facts(SILENT, UNKNOWN, inside=True), Mode.VEB, Reason.PEER_LOST),
+    "18: silent, and disproved": (ASK, Facts(SILENT, STOPPED, inside=True), Mode.VEB, Reason.PEER_LOST),
+    "18: gone with a word, whatever comes back": (ASK, Facts(GONE, PROVEN, inside=True), Mode.VEB, Reason.PEER_LOST),
+    "24: mute, and proven": (Policy.PROBE, Facts(NOBODY, PROVEN), Mode.VEPA, Reason.PROBE_PROVEN),
+    "24: no longer heard, and proven": (Policy.PROBE, Facts(GONE, PROVEN), Mode.VEPA, Reason.PROBE_PROVEN),
+    "1: mute, and unknown": (Policy.PROBE, Facts(NOBODY, UNKNOWN), Mode.VEB, Reason.NO_PEER),
+    "1: mute, and never proven": (Policy.PROBE, Facts(NOBODY, NEVER), Mode.VEB, Reason.NO_PEER),
+    "22: mute, and no longer proven": (Policy.PROBE, Facts(NOBODY, STOPPED), Mode.VEB, Reason.PROBE_FAILED),
+    "3: not mute, and off": (Policy.PROBE, Facts(a_bridge(control=False), PROVEN), Mode.VEB, Reason.RR_PENDING),
+    "19: assumed, and proven": (Policy.ASSUME, Facts(NOBODY, PROVEN), Mode.VEPA, Reason.ASSUMED),
+    "22: assumed, and disproved": (Policy.ASSUME, Facts(NOBODY, NEVER), Mode.VEB, Reason.PROBE_FAILED),
+    "22: assumed, and no longer proven": (Policy.ASSUME, Facts(NOBODY, STOPPED), Mode.VEB, Reason.PROBE_FAILED),
+    "9: not wanted, whatever comes back": (Policy.NO, Facts(NOBODY, PROVEN, inside=True), Mode.VEB, Reason.POLICY),
+}
+
+
+@pytest.mark.parametrize(("policy", "facts", "mode", "reason"), PROBED.values(), ids=PROBED.keys())
+def test_the_probe_takes_away_and_gives_only_where_it_may(
+    policy: Policy, facts: Facts, mode: Mode, reason: Reason
+) -> None:
+    decision = decide(policy, facts)
+    assert (decision.mode, decision.reason) == (mode, reason)
+
+
+def test_the_tables_reach_every_row_that_there_is() -> None:
+    played = TABLE | DRAFTS
+    reached = {(policy_of(s.mode, s.reflective_relay), reason) for s, *_, reason in played.values()}
+    reached |= {(policy, reason) for policy, _, _, reason in PROBED.values()}
+    for row in ROWS:
+        assert any((policy, row.reason) in reached for policy in row.policies), row
+    numbers = {int(name.split(":")[0]) for name in (*played, *PROBED)}
+    assert numbers == {number for row in ROWS for number in row.numbers}
+
+
+ASKED: dict[str, tuple[Policy, Facts, bool]] = {
+    "announced": (ASK, Facts(a_bridge()), True),
+    "announced, and policy does not want it": (Policy.NO, Facts(a_bridge()), False),
+    "not announced": (ASK, Facts(a_bridge(control=False)), False),
+    "nobody": (ASK, Facts(NOBODY), False),
+    "nobody, and frames are enough": (Policy.PROBE, Facts(NOBODY), True),
+    "nobody, and it is assumed": (Policy.ASSUME, Facts(NOBODY), True),
+    "two of them": (Policy.PROBE, Facts(RelayEvidence(True, peers=2)), False),
+    "silent, and guests are inside": (ASK, Facts(SILENT, inside=True), True),
+    "silent": (ASK, Facts(SILENT), False),
+    "gone with a word": (ASK, Facts(GONE, inside=True), False),
+}
+
+
+@pytest.mark.parametrize(("policy", "facts", "asked"), ASKED.values(), ids=ASKED.keys())
+def test_the_probe_is_asked_where_its_answer_matters(policy: Policy, facts: Facts, asked: bool) -> None:
+    assert probe_is_asked(policy, facts) is asked
+
+
+# --- each row, and their order
 
 ORDER: dict[str, tuple[bool, RelayEvidence, Reason]] = {
     # where two rows could match, the one that keeps guests in VEB, or tells more, stands first
@@ -301,7 +421,7 @@ ORDER: dict[str, tuple[bool, RelayEvidence, Reason]] = {
 
 @pytest.mark.parametrize(("policy_asks", "evidence", "reason"), ORDER.values(), ids=ORDER.keys())
 def test_the_first_row_that_matches_decides(policy_asks: bool, evidence: RelayEvidence, reason: Reason) -> None:
-    assert decide(policy_asks, evidence).reason is reason
+    assert decide(Policy.ASK if policy_asks else Policy.NO, Facts(evidence)).reason is reason
 
 
 flags = st.booleans()
@@ -321,20 +441,30 @@ evidences = st.builds(
 )
 
 
-@given(flags, evidences)
-def test_vepa_needs_one_bridge_that_can_and_does_and_has_heard_us_and_a_policy_that_asks(
-    policy_asks: bool, evidence: RelayEvidence
+probes = st.sampled_from([PROVEN, UNKNOWN, STOPPED, NEVER])
+
+
+@given(st.sampled_from(Policy), st.builds(Facts, evidences, probes, flags))
+def test_vepa_needs_the_word_of_one_bridge_or_frames_or_the_operator_and_nothing_against_it(
+    policy: Policy, facts: Facts
 ) -> None:
-    decision = decide(policy_asks, evidence)  # every evidence matches a row, or this raises
-    earned = (
-        policy_asks
-        and evidence.peers == 1
+    decision = decide(policy, facts)  # all facts match a row, or this raises
+    evidence, probe = facts.evidence, facts.probe
+    word = (
+        evidence.peers == 1
         and evidence.mode is EvbMode.BRIDGE
         and evidence.capable is True
         and evidence.control is True
         and evidence.acknowledged
         and evidence.answerable
     )
+    silence = evidence.peers == 0 and evidence.mode is None
+    frames = silence and probe is PROVEN
+    kept = policy in (Policy.ASK, Policy.PASSIVE) and frames and facts.inside and evidence.lost is Loss.EXPIRED
+    given_by_frames = policy is Policy.PROBE and frames
+    given_by_operator = policy is Policy.ASSUME and silence
+    earned = policy is not Policy.NO and probe.verified is not False
+    earned = earned and (word or kept or given_by_frames or given_by_operator)
     assert decision.mode is (Mode.VEPA if earned else Mode.VEB)
     assert decision.backend is Backend.MACVTAP
 
@@ -359,18 +489,40 @@ def everything() -> list[RelayEvidence]:
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row.numbers} {row.reason.value}")
 def test_every_row_decides_something(row: Row) -> None:
-    assert any(decide(row.asks, evidence).row is row for evidence in everything())
+    facts = product(everything(), (PROVEN, UNKNOWN, STOPPED, NEVER), (False, True))
+    every = [Facts(evidence, probe, inside) for evidence, probe, inside in facts]
+    for policy in row.policies:
+        assert any(decide(policy, each).row is row for each in every), policy
 
 
-def test_one_row_alone_leads_to_vepa_and_no_row_is_without_a_sentence() -> None:
-    assert [row.reason for row in ROWS if row.mode is Mode.VEPA] == [Reason.RR_ACTIVE]
+def test_no_row_is_without_a_sentence() -> None:
     assert all(row.sentence for row in ROWS)
 
 
 # --- settings
 
+
+POLICIES = {
+    (ConfiguredMode.AUTO, ReflectiveRelay.AUTO): (Policy.ASK, True),
+    (ConfiguredMode.AUTO, ReflectiveRelay.PASSIVE): (Policy.PASSIVE, False),
+    (ConfiguredMode.AUTO, ReflectiveRelay.PROBE): (Policy.PROBE, True),
+    (ConfiguredMode.AUTO, ReflectiveRelay.ASSUME): (Policy.ASSUME, True),
+    (ConfiguredMode.AUTO, ReflectiveRelay.OFF): (Policy.NO, False),
+    (ConfiguredMode.VEPA, ReflectiveRelay.PROBE): (Policy.PROBE, True),
+    (ConfiguredMode.VEB, ReflectiveRelay.ASSUME): (Policy.NO, False),
+    (ConfiguredMode.OBSERVE, ReflectiveRelay.PROBE): (Policy.NO, False),
+}
+
+
+@pytest.mark.parametrize(("settings", "policy"), POLICIES.items(), ids=str)
+def test_settings_come_to_a_policy(
+    settings: tuple[ConfiguredMode, ReflectiveRelay], policy: tuple[Policy, bool]
+) -> None:
+    assert (policy_of(*settings), policy_of(*settings).asks) == policy
+
+
 AUTO, VEPA, VEB, OBSERVE = ConfiguredMode
-RELAY, OFF = ReflectiveRelay
+RELAY, OFF = ReflectiveRelay.AUTO, ReflectiveRelay.OFF
 PENDING, ACTIVE = Would(Mode.VEB, Reason.RR_PENDING), Would(Mode.VEPA, Reason.RR_ACTIVE)
 POLICY, FORCED_ON = Would(Mode.VEB, Reason.POLICY), Would(Mode.VEB, Reason.RR_FORCED_BY_BRIDGE)
 
@@ -393,7 +545,7 @@ SETTINGS: dict[tuple[ConfiguredMode, ReflectiveRelay, bool], tuple[bool, Macvlan
     (OBSERVE, OFF, True): (False, None, PENDING),
     (OBSERVE, OFF, False): (False, None, PENDING),
 }
-EVERY = list(product(ConfiguredMode, ReflectiveRelay, (True, False)))
+EVERY = list(product(ConfiguredMode, (RELAY, OFF), (True, False)))
 
 
 def settings_id(choice: tuple[ConfiguredMode, ReflectiveRelay, bool]) -> str:
@@ -407,7 +559,7 @@ def test_settings_say_whether_to_ask_what_to_apply_and_what_to_tell(
 ) -> None:
     expected_asks, put_into, would = SETTINGS[choice]
     mode, relay, apply = choice
-    assert asks(mode, relay) is expected_asks
+    assert policy_of(mode, relay).asks is expected_asks
     uplink = Uplink(
         "eth0", UplinkSettings(mode, relay, apply=apply), IDENTITY, agents(), 0.0, EntrySettings(hold_up=0.0)
     )

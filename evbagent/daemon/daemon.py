@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import difflib
 import os
-import random
 import signal
 import socket
 from collections.abc import Callable, Sequence
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from evbagent.config import Settings, observing
+from evbagent.daemon.assembly import Assembly
 from evbagent.daemon.journal import Journal, Level
 from evbagent.daemon.notify import Notifier
 from evbagent.daemon.publish import PolicyFile
@@ -24,12 +24,9 @@ from evbagent.linux.files import Lock, Pulse
 from evbagent.linux.kernel import Kernel
 from evbagent.linux.links import LinkEvents, LinkTable
 from evbagent.linux.rtnetlink import RouteSocket
-from evbagent.lldp.agent import AgentSettings
-from evbagent.lldp.timers import TransmitSettings
 from evbagent.port import Identity
-from evbagent.status import ConfiguredMode, DaemonStatus, UplinkStatus
+from evbagent.status import DaemonStatus, UplinkStatus
 from evbagent.uplink import Uplink, UplinkSettings
-from evbagent.wire.ethernet import Scope
 from evbagent.wire.octets import MacAddress
 
 __all__ = ["AlreadyRunning", "Daemon", "NoSuchInterface", "NotPermitted", "StartError"]
@@ -135,13 +132,11 @@ class Daemon:
         chosen = self._choose()
         if any(uplink.applies for uplink in chosen.values()):
             _demand(NET_ADMIN)
-        identity = Identity(self._chassis(chosen), self._host)
+        assembly = Assembly(self._settings, Identity(self._chassis(chosen), self._host))
         now = self._loop.time()
         actuator = self._wrap(Kernel(self._route, self._links))
         for name, settings in chosen.items():
-            phase = random.uniform(0.25, 1.0)
-            agents, entry = self._agents(settings, phase), self._settings.entry
-            uplink = Uplink(name, settings, identity, agents, now, entry, draft=self._settings.evb.draft)
+            uplink = assembly.uplink(name, settings, now)
             self._uplinks[name] = uplink
             self._runners[name] = Runner(
                 uplink,
@@ -154,28 +149,6 @@ class Daemon:
         self._loop.add_reader(self._events, self._on_links)
         self._slow = self._loop.call_later(_SLOW, self._on_slow)
         self._policy.changed()
-
-    def _agents(self, uplink: UplinkSettings, phase: float) -> dict[Scope, AgentSettings]:
-        """What a port's LLDP agents are told; `phase` is a share of the interval, the same for all agents of a port.
-
-        One that only observes is silent: beside another agent on this host it would be a second station to the switch.
-        """
-        lldp = self._settings.lldp
-        timing = TransmitSettings(
-            interval=lldp.interval,
-            hold=lldp.hold,
-            fast_interval=lldp.fast_interval,
-            fast_init=lldp.fast_start,
-            credit=lldp.credit,
-            phase=lldp.interval * phase,
-        )
-        transmit = () if uplink.mode is ConfiguredMode.OBSERVE else lldp.transmit
-        limit = self._settings.neighbors.limit
-        return {
-            scope: AgentSettings(scope in transmit, scope in lldp.receive, limit, timing)
-            for scope in Scope
-            if scope in transmit or scope in lldp.receive
-        }
 
     def _choose(self) -> dict[str, UplinkSettings]:
         """The uplinks to run on; raises `NoSuchInterface` where there are none, or one asked for is not there."""
@@ -288,6 +261,7 @@ class Daemon:
         An interface that lost its name, or can't be listened on, is no port any more; the attachments on it still are
         there, and belong into the fallback. Raises `NotPermitted` when starting, for nobody should begin deaf.
         """
+        addresses = frozenset(link.address for link in self._links if link.address is not None)
         for name, runner in self._runners.items():
             port = self._links.named(name)
             if port is not None:
@@ -305,7 +279,7 @@ class Daemon:
                 self._journal.log(Level.WARNING, "no socket on the uplink", uplink=name, error=error)
                 port = None
                 runner.attach(None, everything=False)
-            runner.perform(self._uplinks[name].link(port, attachments, self._loop.time()))
+            runner.perform(self._uplinks[name].link(port, attachments, self._loop.time(), addresses))
 
     def _attachments(self, name: str) -> list[LinkState]:
         """Those on the interface that the uplink is, or was last, whatever that is called now."""

@@ -18,7 +18,7 @@ from prometheus_client.core import (
 from prometheus_client.registry import Collector
 
 from evbagent import __version__
-from evbagent.status import ConfiguredMode, DaemonStatus, Mode, PortStatus, Reason, State, UplinkStatus
+from evbagent.status import ConfiguredMode, DaemonStatus, Histogram, Mode, PortStatus, Reason, State, UplinkStatus
 
 __all__ = ["MetricsServer", "Renderer"]
 
@@ -67,11 +67,10 @@ class Renderer(Collector):
             "evbagent_policy_write_errors", "Policy documents that could not be written.", status.policy_errors
         )
         reactions = status.reactions
-        buckets = [(str(bound), count) for bound, count in zip(reactions.bounds, reactions.counts, strict=True)]
         yield HistogramMetricFamily(
             "evbagent_reaction_seconds",
             "From the kernel's receive stamp, or from expiry, to the modes read back.",
-            buckets=[*buckets, ("+Inf", reactions.total)],
+            buckets=_buckets(reactions),
             sum_value=reactions.sum,
         )
 
@@ -168,6 +167,7 @@ def _ports(ports: Iterable[PortStatus]) -> Iterator[Metric]:
                 discards.add_metric([*labels, reason], count)
             for name, family in families.items():
                 family.add_metric(labels, getattr(scope.counters, f"{name}_total"))
+    yield from _probes(ports)
     yield neighbors
     yield too_many
     yield shared
@@ -175,6 +175,34 @@ def _ports(ports: Iterable[PortStatus]) -> Iterator[Metric]:
     yield missed
     yield overflowed
     yield from families.values()
+
+
+def _probes(ports: Iterable[PortStatus]) -> Iterator[Metric]:
+    frames = CounterMetricFamily("evbagent_probe_frames", "Probes by what became of them.", labels=["port", "outcome"])
+    verified = GaugeMetricFamily(
+        "evbagent_relay_verified", "Whether probes come back. Absent while unknown.", labels=["port"]
+    )
+    away = HistogramMetricFamily("evbagent_probe_round_trip_seconds", "How long probes were away.", labels=["port"])
+    for port in ports:
+        probe = port.probe
+        if probe is None:
+            continue
+        for outcome in ("sent", "reflected", "missed", "voided"):
+            frames.add_metric([port.name, outcome], getattr(probe, outcome))
+        for reason, count in sorted(probe.discards.items()):
+            frames.add_metric([port.name, reason], count)
+        if probe.verified is not None:
+            verified.add_metric([port.name], float(probe.verified))
+        trips = probe.round_trips
+        away.add_metric([port.name], _buckets(trips), trips.sum)
+    yield frames
+    yield verified
+    yield away
+
+
+def _buckets(histogram: Histogram) -> list[tuple[str, float]]:
+    finite = [(str(bound), float(count)) for bound, count in zip(histogram.bounds, histogram.counts, strict=True)]
+    return [*finite, ("+Inf", float(histogram.total))]
 
 
 class MetricsServer:

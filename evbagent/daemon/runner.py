@@ -11,11 +11,12 @@ from collections.abc import Callable
 from typing import Protocol
 
 from evbagent.daemon.journal import Journal, Level
-from evbagent.effects import Actuated, Effect, Faulted, Moved, Publish, SendFrame, SetHairpin, SetModes
+from evbagent.effects import Actuated, Effect, Faulted, Moved, Publish, SendFrame, SendProbe, SetHairpin, SetModes
 from evbagent.events import LinkState
 from evbagent.linux.listener import Listener
 from evbagent.linux.packets import Received
 from evbagent.linux.suspend import Suspend
+from evbagent.wire.ethernet import Frame
 from evbagent.wire.octets import MacAddress
 
 __all__ = ["Actuator", "Core", "Runner"]
@@ -29,7 +30,9 @@ class Core(Protocol):
     @property
     def deadline(self) -> float: ...
 
-    def receive(self, octets: bytes, vlan: int | None, now: float) -> list[Effect]: ...
+    def receive(self, octets: bytes, vlan: int | None, now: float, arrived: float | None = None) -> list[Effect]: ...
+
+    def probes_missed(self, now: float) -> list[Effect]: ...
 
     @property
     def vital(self) -> frozenset[MacAddress]: ...
@@ -40,7 +43,7 @@ class Core(Protocol):
 
     def slept(self, seconds: float, now: float) -> list[Effect]: ...
 
-    def on_deadline(self, now: float) -> list[Effect]: ...
+    def on_deadline(self, now: float, *, drained: bool) -> list[Effect]: ...
 
     def actuated(self, outcome: Actuated, now: float) -> list[Effect]: ...
 
@@ -128,6 +131,7 @@ class Runner:
     def _on_readable(self) -> None:
         assert self._socket is not None
         self._wake()
+        self._hear_probes()
         try:
             frames = self._socket.receive()
             missed, overflowed = self._socket.missed()
@@ -153,6 +157,26 @@ class Runner:
                 self.perform(effects)
         self._stamp = math.nan
         self._rearm()
+
+    def _hear_probes(self) -> bool:
+        """Whether all that has come back of the probe is read."""
+        if self._socket is None:
+            return False
+        try:
+            frames, drained = self._socket.probes()
+            missed = self._socket.missed_probes()
+        except OSError as error:
+            self._receiving_failed(error)
+            return False
+        for frame in frames:
+            now = self._loop.time()
+            arrived = now - max(0.0, time.time() - frame.stamp)
+            effects = self._core.receive(frame.octets, frame.vlan, now, arrived)
+            if effects:
+                self.perform(effects)
+        if missed:
+            self.perform(self._core.probes_missed(self._loop.time()))
+        return drained
 
     def _favor(self) -> None:
         """What the core calls vital must not drown in what others send, from now on."""
@@ -185,9 +209,10 @@ class Runner:
     def _on_timer(self, due: float) -> None:
         self._timer = None
         self._wake()
+        drained = self._hear_probes()  # whether one has missed is judged when nothing is left to be read
         now = max(due, self._loop.time())
         self._stamp = time.time() - (now - due)
-        self.perform(self._core.on_deadline(now))
+        self.perform(self._core.on_deadline(now, drained=drained))
         self._stamp = math.nan
 
     def _rearm(self) -> None:
@@ -204,6 +229,8 @@ class Runner:
         match effect:
             case SendFrame():
                 return self._send(effect)
+            case SendProbe():
+                return self._send_probe(effect)
             case SetModes():
                 outcome = self._actuator.set_modes(effect)
                 if not math.isnan(self._stamp) and not outcome.errors:
@@ -221,14 +248,31 @@ class Runner:
 
     def _send(self, effect: SendFrame) -> Actuated:
         try:
-            if self._socket is None:
-                raise OSError(errno.ENETDOWN, "no socket")
-            self._socket.send(effect.octets)
+            self._listener().send(effect.octets)
         except OSError as error:
-            if error.errno not in (errno.ENETDOWN, errno.ENXIO, errno.ENODEV):
-                self._journal.log(Level.WARNING, "a frame did not leave", port=self.name, error=error)
-            return Actuated(effect, {effect.port: error.errno or errno.EIO})
+            return self._stayed(effect, error)
         return Actuated(effect, {})
+
+    def _send_probe(self, effect: SendProbe) -> Actuated:
+        try:
+            listener = self._listener()
+            listener.expect(Frame.decode(effect.probe).source)
+            listener.send(effect.teach)
+            at = self._loop.time()
+            listener.send(effect.probe)
+        except OSError as error:
+            return self._stayed(effect, error)
+        return Actuated(effect, {}, at=at)
+
+    def _listener(self) -> Listener:
+        if self._socket is None:
+            raise OSError(errno.ENETDOWN, "no socket")
+        return self._socket
+
+    def _stayed(self, effect: SendFrame | SendProbe, error: OSError) -> Actuated:
+        if error.errno not in (errno.ENETDOWN, errno.ENXIO, errno.ENODEV):
+            self._journal.log(Level.WARNING, "a frame did not leave", port=self.name, error=error)
+        return Actuated(effect, {effect.port: error.errno or errno.EIO})
 
 
 def _latest(effects: list[Effect]) -> list[Effect]:

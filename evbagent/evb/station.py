@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterator
 from enum import Enum
 from typing import ClassVar, Final
 
 from evbagent.effects import Effect, Moved, SendFrame
 from evbagent.evb.draft import Draft
-from evbagent.evb.peers import RATIFIED_SCOPE, EvbPeer, Peers
+from evbagent.evb.peers import DRAFT_SCOPES, RATIFIED_SCOPE, EvbPeer, Peers
 from evbagent.evb.timing import DEFAULTS
 from evbagent.events import Change, EvbVersion, Loss, NeighborChange, RelayEvidence
 from evbagent.machine import Machine
@@ -21,6 +22,8 @@ from evbagent.wire.tlv import Tlv
 __all__ = ["Station", "StationState"]
 
 _ECHO_PATIENCE: Final = 3  # receptions after which a bridge that echoes nothing at all is taken at its word
+_INTERVALS, _MARGIN, _LEAST = 3, 5.0, 20.0  # of silence: intervals missed, and seconds
+_SPOKE: Final = frozenset({Change.ADDED, Change.UPDATED, Change.REFRESHED})
 
 
 class StationState(Enum):
@@ -63,10 +66,13 @@ class Station(Machine[StationState]):
         self._lost: Loss | None = None
         self._acknowledged = False
         self._receptions = 0
+        self._heard_at, self._interval = 0.0, 0.0
+        self._expiring = False  # the change that is being looked at is the end of a neighbor's TTL
         self.evidence = RelayEvidence(request)
 
     def peer(self, change: NeighborChange, now: float) -> list[Effect]:
         """A neighbor changed."""
+        self._listen(change, now)
         if change.change is Change.REFRESHED and self._acknowledged:
             return []  # the same octets again: there is nothing left to learn from them
         if not self._peers.note(change):
@@ -79,7 +85,23 @@ class Station(Machine[StationState]):
     def clear(self, now: float) -> list[Effect]:
         """The link went down: nothing that was heard counts any more."""
         self._peers.clear()
+        self._expiring = False
         return self._evaluate(now)
+
+    @property
+    def silent_at(self) -> float:
+        """When the bridge that has relay on will have been silent for suspiciously long, infinity without one."""
+        if self.state is not StationState.PEER_RR:
+            return math.inf
+        return self._heard_at + max(_LEAST, _INTERVALS * self._interval + _MARGIN)
+
+    def _listen(self, change: NeighborChange, now: float) -> None:
+        """How often the neighbor speaks, as it shows and as its TTL (4 intervals by default) says."""
+        self._expiring = change.change is Change.EXPIRED
+        ours = self._relayed is not None and change.msap == self._relayed[0] and change.scope in DRAFT_SCOPES
+        if ours and change.change in _SPOKE:
+            self._interval = max(change.pdu.ttl / 4, min(now - self._heard_at, change.pdu.ttl))
+            self._heard_at = now
 
     def sent(self, frame: SendFrame) -> None:
         """A frame has left, so the bridge may know what is in it."""
@@ -127,7 +149,8 @@ class Station(Machine[StationState]):
 
     def _enter(self, now: float) -> Iterator[Effect]:
         if self._came_from is StationState.PEER_RR:
-            self._lost = Loss.WITHDRAWN if self.state is StationState.PEER_NO_RR else Loss.LOST
+            gone = Loss.EXPIRED if self._expiring and self._peers.count == 0 else Loss.LOST
+            self._lost = Loss.WITHDRAWN if self.state is StationState.PEER_NO_RR else gone
         else:
             self._lost = None
         self._acknowledged = False
@@ -142,19 +165,20 @@ class Station(Machine[StationState]):
 
     def _evaluate(self, now: float) -> list[Effect]:
         effects = self._draft.hear(self._peers.single, now) + self.run(now)
-        self._another_peer()
+        self._another_peer(now)
         self._hear_echo()
         evidence = self._collect()
         if evidence != self.evidence:  # who holds the old one sees by identity that there is no news
             self.evidence = evidence
         return effects
 
-    def _another_peer(self) -> None:
+    def _another_peer(self, now: float) -> None:
         """What the last bridge did, or this one in its other version, is no news about this one."""
         single = self._peers.single
         if single is None or (single.msap, single.version) == self._relayed:
             return
         self._lost, self._acknowledged, self._receptions = None, False, 1
+        self._heard_at, self._interval = now, single.pdu.ttl / 4
         self._relayed = single.msap, single.version
 
     def _hear_echo(self) -> None:

@@ -58,6 +58,11 @@ class Flow:
         self._thread = threading.Thread(target=self._run, args=(limit,), name="traffic")
         self._thread.start()
 
+    @property
+    def sent(self) -> int:
+        """Frames so far."""
+        return self._sent
+
     def stop(self) -> Exchange:
         """End, wait for what is under way, and count."""
         self._stop.set()

@@ -9,18 +9,19 @@ from collections.abc import Iterator
 from contextlib import closing
 from typing import Final, NamedTuple
 
-from evbagent.linux.packets import PacketSocket, Received
+from evbagent.linux.packets import PacketSocket, ProbeSocket, Received
 from evbagent.wire.octets import MacAddress
 
 __all__ = ["Listener", "Missed"]
 
 _QUEUE: Final = 256  # turns of a socket; more than its buffer has frames for
+_PROBE_TURNS: Final = 4  # a neighbor that sends probes back many times over must not keep us reading
 _KEPT: Final = 64  # frames of a backlog; more than neighbors that keep to their credits leave in it
 _SOURCE: Final = slice(6, 12)
 
 
 class Missed(NamedTuple):
-    """Frames lost unheard: such that may have come from anybody, and such that came from no vital source."""
+    """LLDP lost unheard: such that may have come from anybody, and such that came from no vital source."""
 
     vital: int
     others: int
@@ -39,10 +40,12 @@ class Listener:
             self._main = stack.enter_context(closing(PacketSocket(name, ifindex, everything=everything)))
             self._lane = stack.enter_context(closing(PacketSocket(name, ifindex, everything=everything, deaf=True)))
             self._readable = stack.enter_context(closing(select.epoll()))
-            for queue in (self._lane, self._main):
+            self._probes = stack.enter_context(closing(ProbeSocket(name, ifindex, everything=everything, deaf=True)))
+            for queue in (self._lane, self._main, self._probes):
                 self._readable.register(queue, select.EPOLLIN)
             self._open = stack.pop_all()
         self._sources: frozenset[MacAddress] = frozenset()
+        self._expected: MacAddress | None = None
         self._lost = Missed(0, 0)  # in moments when it was unknown whose frames they were
 
     def serves(self, ifindex: int, *, everything: bool) -> bool:
@@ -70,6 +73,26 @@ class Listener:
         if not self._sources:
             return Missed(before.vital + main + lane, before.others)
         return Missed(before.vital + lane, before.others + main)
+
+    def missed_probes(self) -> int:
+        """How many frames of the probe's kind found no room since the last time that this was asked."""
+        return self._probes.missed()
+
+    def probes(self) -> tuple[list[Received], bool]:
+        """What has come back of the probe, and whether that is all; raises `OSError` (ENETDOWN)."""
+        frames: list[Received] = []
+        for _ in range(_PROBE_TURNS):
+            turn = self._probes.receive()
+            frames += turn
+            if not turn:
+                return frames, True
+        return frames, False
+
+    def expect(self, source: MacAddress) -> None:
+        """Probes come from this address from now on. Raises `OSError` (ENODEV)."""
+        if source != self._expected:
+            self._probes.hear_only((source,))
+            self._expected = source
 
     def flush(self) -> int:
         """Throw away what is queued; how many frames it was. Raises `OSError`."""

@@ -6,13 +6,14 @@ import socket
 import struct
 from array import array
 from collections.abc import Collection, Sequence
-from typing import Final, NamedTuple
+from typing import ClassVar, Final, NamedTuple
 
 from evbagent.linux.rtnetlink import enlarge
 from evbagent.wire.ethernet import ETHERTYPE_LLDP, Scope
 from evbagent.wire.octets import MacAddress
+from evbagent.wire.probe_frame import ETHERTYPE_PROBE
 
-__all__ = ["PacketSocket", "Received"]
+__all__ = ["PacketSocket", "ProbeSocket", "Received"]
 
 _ETH_P_ALL: Final = 0x0003
 _SOL_PACKET: Final = 263
@@ -20,7 +21,7 @@ _ADD_MEMBERSHIP, _STATISTICS, _AUXDATA, _IGNORE_OUTGOING = 1, 6, 8, 23
 _MR_MULTICAST: Final = 0
 _SO_ATTACH_FILTER, _SO_TIMESTAMPNS = 26, 35
 _TC_PRIO_CONTROL: Final = 7  # some drivers drop LLDP of the host at any lower priority
-_OTHERHOST, _OUTGOING = 3, 4
+_HOST, _OTHERHOST, _OUTGOING = 0, 3, 4
 _VLAN_VALID: Final = 0x10  # TP_STATUS_VLAN_VALID
 _VID: Final = 0x0FFF
 _AUX: Final = struct.Struct("=IIIHHHH")  # struct tpacket_auxdata
@@ -45,6 +46,13 @@ _LLDP: Final = (
     (_JUMP_EQUAL, 3, 0, 0x0000),
     (_JUMP_EQUAL, 2, 0, 0x0003),
     (_JUMP_EQUAL, 1, 0, 0x000E),
+    (_RETURN, 0, 0, 0),
+)
+_PROBE: Final = (
+    (_LOAD_BYTE, 0, 0, _PACKET_TYPE),
+    (_JUMP_EQUAL, 0, 2, _HOST),  # what leaves is OUTGOING, and a VLAN's is OTHERHOST
+    (_LOAD_HALF, 0, 0, 12),
+    (_JUMP_EQUAL, 1, 0, ETHERTYPE_PROBE),
     (_RETURN, 0, 0, 0),
 )
 _TAKE: Final = (_RETURN, 0, 0, 0xFFFF)
@@ -82,6 +90,9 @@ class PacketSocket:
     exist. Raises `PermissionError` without CAP_NET_RAW, `OSError` (ENODEV) where the interface is not there.
     """
 
+    _ETHERTYPE: ClassVar[int] = ETHERTYPE_LLDP
+    _ONLY_OURS: ClassVar[tuple[tuple[int, ...], ...]] = _LLDP
+
     def __init__(self, name: str, ifindex: int, *, everything: bool, deaf: bool = False) -> None:
         """`deaf`: hear nothing, at no cost for the data path, until `hear_only`."""
         self._place = (name, ifindex, everything)
@@ -98,12 +109,16 @@ class PacketSocket:
             raise
 
     def _bind(self) -> None:
-        name, ifindex, everything = self._place
-        self._socket.bind((name, _ETH_P_ALL if everything else ETHERTYPE_LLDP))
+        name, _, everything = self._place
+        self._socket.bind((name, _ETH_P_ALL if everything else self._ETHERTYPE))
+        self._join()
+        self._bound = True
+
+    def _join(self) -> None:
+        _, ifindex, _ = self._place
         for scope in Scope:
             request = struct.pack("=iHH8s", ifindex, _MR_MULTICAST, 6, scope.address.octets)
             self._socket.setsockopt(_SOL_PACKET, _ADD_MEMBERSHIP, request)
-        self._bound = True
 
     def hear_only(self, sources: Collection[MacAddress]) -> None:
         """Nobody but these from now on; what is queued stays."""
@@ -116,7 +131,7 @@ class PacketSocket:
         self._filter(_from(sources, _DROP, _TAKE))
 
     def _filter(self, decision: Sequence[tuple[int, ...]]) -> None:
-        rows = [*_LLDP, *decision]
+        rows = [*self._ONLY_OURS, *decision]
         program = array("B", b"".join(struct.pack("=HBBI", *row) for row in rows))
         fprog = struct.pack("@HP", len(rows), program.buffer_info()[0])  # struct sock_fprog; the kernel copies it
         self._socket.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, fprog)
@@ -153,6 +168,16 @@ class PacketSocket:
         """How many frames found no room in the receive buffer since the last time that this was asked."""
         statistics = self._socket.getsockopt(_SOL_PACKET, _STATISTICS, _COUNTS.size)
         return int(_COUNTS.unpack(statistics)[1])
+
+
+class ProbeSocket(PacketSocket):
+    """Hears the probe's frames that come back; made deaf, it listens from the first `hear_only` on."""
+
+    _ETHERTYPE = ETHERTYPE_PROBE
+    _ONLY_OURS = _PROBE
+
+    def _join(self) -> None:
+        """What comes back is sent to the port's own address: no group is needed."""
 
 
 def _received(octets: bytes, ancillary: list[tuple[int, int, bytes]]) -> Received:

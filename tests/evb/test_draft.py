@@ -348,7 +348,7 @@ LEAVING: dict[str, tuple[list[Step], Loss]] = {
     "the TLV is missing": ([says()], Loss.LOST),
     "the TLV stands there twice": ([says(RELAY, RELAY)], Loss.LOST),
     "it says goodbye": ([goes(Change.SHUT_DOWN)], Loss.LOST),
-    "it expires": ([goes()], Loss.LOST),
+    "it expires": ([goes()], Loss.EXPIRED),
     "frames were missed": ([goes(Change.CLEARED)], Loss.LOST),
     "the link goes down": ([down], Loss.LOST),
     "a second draft bridge": ([says(UNABLE, peer=OTHER)], Loss.LOST),

@@ -195,7 +195,7 @@ MEMORY: dict[str, tuple[list[Step], Loss | None]] = {
         [says(GRANTED), says(REFUSED), expires(), says(REFUSED, peer=OTHER)],
         None,
     ),
-    "expired": ([says(GRANTED), expires()], Loss.LOST),
+    "expired": ([says(GRANTED), expires()], Loss.EXPIRED),
     "said goodbye": ([says(GRANTED), SWITCH.change(Change.SHUT_DOWN)], Loss.LOST),
     "TLV missing": ([says(GRANTED), says()], Loss.LOST),
     "TLV missing, and said again": ([says(GRANTED), says(), repeats()], Loss.LOST),

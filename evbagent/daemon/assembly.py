@@ -1,0 +1,73 @@
+"""An uplink's core as the configuration wants it, with all that is random in it drawn here."""
+
+from __future__ import annotations
+
+import os
+import random
+from typing import Final
+
+from evbagent.config import Settings
+from evbagent.lldp.agent import AgentSettings
+from evbagent.lldp.timers import TransmitSettings
+from evbagent.port import Identity
+from evbagent.probe.attempt import ProbeSettings
+from evbagent.probe.machine import Probe
+from evbagent.status import ConfiguredMode
+from evbagent.uplink import Uplink, UplinkSettings
+from evbagent.wire.ethernet import Scope
+
+__all__ = ["Assembly"]
+
+_KEY_OCTETS, _SEED_OCTETS = 32, 8
+_PHASES: Final = (0.25, 1.0)  # shares of the interval between which a port's periodic frames begin
+
+
+class Assembly:
+    """Makes cores; the key that signs probes is the same for all of them, and new with each start."""
+
+    def __init__(self, settings: Settings, identity: Identity) -> None:
+        self._settings = settings
+        self._identity = identity
+        self._key = os.urandom(_KEY_OCTETS)
+
+    def uplink(self, name: str, wanted: UplinkSettings, now: float) -> Uplink:
+        settings = self._settings
+        return Uplink(
+            name,
+            wanted,
+            self._identity,
+            self._agents(wanted, random.uniform(*_PHASES)),
+            now,
+            settings.entry,
+            draft=settings.evb.draft,
+            probe=self._probe(name, wanted),
+        )
+
+    def _probe(self, name: str, wanted: UplinkSettings) -> Probe | None:
+        """None where nothing may be sent, or the operator wants none."""
+        probe = self._settings.probe
+        if not probe.enabled or wanted.mode is ConfiguredMode.OBSERVE:
+            return None
+        return Probe(name, self._key, os.urandom(_SEED_OCTETS), ProbeSettings(interval=probe.interval))
+
+    def _agents(self, uplink: UplinkSettings, phase: float) -> dict[Scope, AgentSettings]:
+        """What a port's LLDP agents are told; `phase` is a share of the interval, the same for all agents of a port.
+
+        One that only observes is silent: beside another agent on this host it would be a second station to the switch.
+        """
+        lldp = self._settings.lldp
+        timing = TransmitSettings(
+            interval=lldp.interval,
+            hold=lldp.hold,
+            fast_interval=lldp.fast_interval,
+            fast_init=lldp.fast_start,
+            credit=lldp.credit,
+            phase=lldp.interval * phase,
+        )
+        transmit = () if uplink.mode is ConfiguredMode.OBSERVE else lldp.transmit
+        limit = self._settings.neighbors.limit
+        return {
+            scope: AgentSettings(scope in transmit, scope in lldp.receive, limit, timing)
+            for scope in Scope
+            if scope in transmit or scope in lldp.receive
+        }
