@@ -16,6 +16,7 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Final
 
 from evbagent.events import LinkState
+from evbagent.linux.netlink import NLMSG_DONE, NLMSG_ERROR, REQUEST, NetlinkError, attribute, message, messages
 from evbagent.status import MacvlanMode
 from evbagent.wire.octets import MacAddress
 
@@ -24,13 +25,10 @@ __all__ = ["LINK_GROUP", "NSID_GROUP", "NetlinkError", "RouteSocket", "pack_mode
 LINK_GROUP: Final = 1 << 0  # RTMGRP_LINK
 NSID_GROUP: Final = 28  # RTNLGRP_NSID, beyond the 32 groups that a bind can name
 
-_HEADER: Final = struct.Struct("=IHHII")  # length, type, flags, sequence, port
 _LINK: Final = struct.Struct("=BxHiII")  # family, device type, index, flags, change
-_ATTRIBUTE: Final = struct.Struct("=HH")  # length, type
 
-_NLMSG_ERROR, _NLMSG_DONE = 2, 3
 _RTM_NEWLINK, _RTM_GETLINK, _RTM_SETLINK, _RTM_NEWNSID, _RTM_GETNSID = 16, 18, 19, 88, 90
-_REQUEST, _ACK, _DUMP, _DUMP_INTR = 0x1, 0x4, 0x300, 0x10
+_ACK, _DUMP, _DUMP_INTR = 0x4, 0x300, 0x10
 _NESTED: Final = 0x8000
 _TYPE_MASK: Final = 0x3FFF
 
@@ -79,24 +77,11 @@ _ANSWER_WITHIN: Final = 5  # seconds; the kernel answers at once, and the loop m
 _TRIES: Final = 4  # dumps that the kernel says were interrupted by a change
 
 
-class NetlinkError(OSError):
-    """The kernel refused a request; `errno` says why."""
-
-
-def _attribute(kind: int, value: bytes) -> bytes:
-    packed = _ATTRIBUTE.pack(4 + len(value), kind) + value
-    return packed + bytes(-len(packed) % 4)
-
-
-def _message(kind: int, flags: int, sequence: int, body: bytes) -> bytes:
-    return _HEADER.pack(_HEADER.size + len(body), kind, flags, sequence, 0) + body
-
-
 def pack_mode(ifindex: int, kind: str, mode: MacvlanMode, sequence: int) -> bytes:
     """One RTM_NEWLINK that changes a live macvlan's or macvtap's mode; it asks for no ack, errors come anyway."""
-    data = _attribute(_INFO_DATA, _attribute(_MACVLAN_MODE, struct.pack("=I", _MODE_NUMBERS[mode])))
-    info = _attribute(_IFLA_LINKINFO, _attribute(_INFO_KIND, kind.encode() + b"\0") + data)
-    return _message(_RTM_NEWLINK, _REQUEST, sequence, _LINK.pack(0, 0, ifindex, 0, 0) + info)
+    data = attribute(_INFO_DATA, attribute(_MACVLAN_MODE, struct.pack("=I", _MODE_NUMBERS[mode])))
+    info = attribute(_IFLA_LINKINFO, attribute(_INFO_KIND, kind.encode() + b"\0") + data)
+    return message(_RTM_NEWLINK, REQUEST, sequence, _LINK.pack(0, 0, ifindex, 0, 0) + info)
 
 
 class RouteSocket:
@@ -135,14 +120,14 @@ class RouteSocket:
         return found
 
     def _dump_of(self, nsid: int, own: int) -> dict[int, LinkState]:
-        target = _attribute(_IFLA_TARGET_NETNSID, struct.pack("=i", nsid))
+        target = attribute(_IFLA_TARGET_NETNSID, struct.pack("=i", nsid))
         try:
             return self._dump(target, foreign=own)
         except OSError:  # it has gone, or belongs to a user namespace where we have no rights: nothing to show
             return {}
 
     def _namespaces(self) -> list[int]:
-        request = _message(_RTM_GETNSID, _REQUEST | _DUMP, self._next(), b"\0\0\0\0")
+        request = message(_RTM_GETNSID, REQUEST | _DUMP, self._next(), b"\0\0\0\0")
         self._socket.send(request)
         nsids = []
         for kind, body in self._answers():
@@ -153,7 +138,7 @@ class RouteSocket:
     def _own_namespace(self) -> int:
         """The number that this namespace has for itself; the kernel gives it one when a link there refers to here."""
         fd = struct.pack("=I", self._namespace)
-        self._socket.send(_message(_RTM_GETNSID, _REQUEST, self._next(), b"\0\0\0\0" + _attribute(_NETNSA_FD, fd)))
+        self._socket.send(message(_RTM_GETNSID, REQUEST, self._next(), b"\0\0\0\0" + attribute(_NETNSA_FD, fd)))
         for kind, body in self._answers(single=True):
             if kind == _RTM_NEWNSID:
                 return _nsid(body)
@@ -194,9 +179,9 @@ class RouteSocket:
 
     def set_hairpin(self, ifindex: int, *, on: bool) -> None:
         """Set or clear a bridge port's hairpin flag; raises `NetlinkError`."""
-        flag = _attribute(_IFLA_PROTINFO | _NESTED, _attribute(_BRPORT_MODE, bytes([on])))
+        flag = attribute(_IFLA_PROTINFO | _NESTED, attribute(_BRPORT_MODE, bytes([on])))
         body = _LINK.pack(socket.AF_BRIDGE, 0, ifindex, 0, 0) + flag
-        self._socket.send(_message(_RTM_SETLINK, _REQUEST | _ACK, self._next(), body))
+        self._socket.send(message(_RTM_SETLINK, REQUEST | _ACK, self._next(), body))
         for _ in self._answers():
             pass
 
@@ -219,9 +204,9 @@ class RouteSocket:
         A dump that a change interrupted may lack links, and one whose answers overflowed the buffer does: it is asked
         for again, a few times. `_interrupted` tells whether the last one was.
         """
-        request = _LINK.pack(0, 0, 0, 0, 0) + _attribute(_IFLA_EXT_MASK, struct.pack("=I", _SKIP_STATS)) + attributes
+        request = _LINK.pack(0, 0, 0, 0, 0) + attribute(_IFLA_EXT_MASK, struct.pack("=I", _SKIP_STATS)) + attributes
         for last in (*[False] * (_TRIES - 1), True):
-            self._socket.send(_message(_RTM_GETLINK, _REQUEST | _DUMP, self._next(), request))
+            self._socket.send(message(_RTM_GETLINK, REQUEST | _DUMP, self._next(), request))
             self._interrupted = False
             try:
                 bodies = [body for kind, body in self._answers() if kind == _RTM_NEWLINK]
@@ -240,13 +225,13 @@ class RouteSocket:
                 data = self._socket.recv(_RECEIVE)
             except BlockingIOError:
                 raise NetlinkError(errno.ETIMEDOUT, "the kernel does not answer") from None
-            for kind, flags, sequence, body in _messages(data):
+            for kind, flags, sequence, body in messages(data):
                 if sequence != self._sequence:
                     continue  # an answer to a request that was given up
                 self._interrupted |= bool(flags & _DUMP_INTR)
-                if kind == _NLMSG_DONE:
+                if kind == NLMSG_DONE:
                     return
-                if kind == _NLMSG_ERROR:
+                if kind == NLMSG_ERROR:
                     number = -struct.unpack_from("=i", body)[0]
                     if number:
                         raise NetlinkError(number, os.strerror(number))
@@ -262,8 +247,8 @@ class RouteSocket:
                 data = self._socket.recv(_RECEIVE, socket.MSG_DONTWAIT)
             except BlockingIOError:
                 return
-            for kind, _, sequence, body in _messages(data):
-                if kind == _NLMSG_ERROR:
+            for kind, _, sequence, body in messages(data):
+                if kind == NLMSG_ERROR:
                     number = -struct.unpack_from("=i", body)[0]
                     if number:
                         yield sequence, number
@@ -278,16 +263,6 @@ def enlarge(sock: socket.socket, size: int = 4 << 20) -> None:
 
 
 _SO_RCVBUFFORCE: Final = 33
-
-
-def _messages(data: bytes) -> Iterator[tuple[int, int, int, bytes]]:
-    at = 0
-    while at + _HEADER.size <= len(data):
-        length, kind, flags, sequence, _ = _HEADER.unpack_from(data, at)
-        if length < _HEADER.size:
-            raise NetlinkError(errno.EBADMSG, f"a netlink message of {length} octets")
-        yield kind, flags, sequence, data[at + _HEADER.size : at + length]
-        at += length + -length % 4
 
 
 def _select(data: bytes, at: int, wanted: frozenset[int]) -> dict[int, bytes]:
