@@ -1,4 +1,4 @@
-"""One port: its LLDP agents and its EVB machine, with facts routed among them; pure."""
+"""One port: its LLDP agents, its EVB machine and its DCBX discovery, with facts routed among them; pure."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Final, Protocol
 
+from evbagent.dcb import KernelDcb
+from evbagent.dcbx.discovery import Discovery
 from evbagent.effects import Actuated, Effect, Faulted, SendFrame, SendProbe
 from evbagent.events import Change, LinkState, NeighborChange, ProbeEvidence
 from evbagent.lldp.agent import Agent, AgentSettings
 from evbagent.lldp.neighbors import Heard
 from evbagent.probe.machine import Probe
-from evbagent.status import PortStatus
+from evbagent.status import DcbxStatus, PortStatus
 from evbagent.wire.basic import ChassisId, PortId, SystemName
 from evbagent.wire.ethernet import ETHERTYPE_LLDP, DiscardReason, Frame, FrameDiscarded, Scope
 from evbagent.wire.lldpdu import Msap
@@ -63,6 +65,7 @@ class Port:
         self._agents = {scope: Agent(scope, settings) for scope, settings in agents.items()}
         self._role = role
         self._probe = probe
+        self._dcbx = Discovery(name)
         self._missed = self._overflowed = 0
         self._shared: frozenset[Msap] = frozenset()
         self.vital: frozenset[MacAddress] = frozenset()  # sources of EVB neighbors: their frames must not be lost
@@ -96,6 +99,11 @@ class Port:
         """portEnabled: administratively up, with carrier."""
         return self._link is not None and self._link.enabled
 
+    @property
+    def dcbx(self) -> DcbxStatus:
+        """What DCBX found; the same object as long as there is no news."""
+        return self._dcbx.status
+
     def link(
         self,
         state: LinkState | None,
@@ -116,12 +124,14 @@ class Port:
         effects: list[Effect] = []
         if flapped and old is not None:  # the kernel merged a down and an up: nothing heard before counts
             effects += self._down(old, now)
+        if old is not None and (state is None or state.ifindex != old.ifindex):
+            effects += self.dcb(None)  # what one interface has says nothing about the next
         if state is None:
             return effects if old is None else effects + self._down(old, now)
         for agent in self._agents.values():
             effects += self._route(agent.link(state, now), now)
         if not state.enabled:
-            effects += self._role.clear(now)
+            effects += self._clear(now)
         return effects + self._settle(now)
 
     def _down(self, last: LinkState, now: float) -> list[Effect]:
@@ -129,10 +139,17 @@ class Port:
         effects: list[Effect] = []
         for agent in self._agents.values():
             effects += self._route(agent.link(gone, now), now)
-        effects += self._role.clear(now)
+        effects += self._clear(now)
         for agent in self._agents.values():
             effects += agent.run(now)
         return effects
+
+    def _clear(self, now: float) -> list[Effect]:
+        return [*self._role.clear(now), *self._dcbx.clear()]
+
+    def dcb(self, kernel: KernelDcb | None) -> list[Effect]:
+        """What the interface's driver says about DCB, None where it says nothing."""
+        return self._dcbx.kernel(kernel)
 
     def slept(self, seconds: float, now: float) -> list[Effect]:
         """The machine was suspended so long: nothing that was heard before counts, as if the carrier had been lost."""
@@ -232,7 +249,8 @@ class Port:
         scopes = tuple(agent.status(now) for agent in self._agents.values())
         discards = {reason.value: count for reason, count in self._discards.items()}
         probe = None if self._probe is None else self._probe.status
-        return PortStatus(self.name, self.enabled, scopes, discards, self._missed, self._overflowed, probe)
+        lost = self._missed, self._overflowed
+        return PortStatus(self.name, self.enabled, scopes, discards, *lost, probe, self.dcbx)
 
     def _changed(self, changes: list[NeighborChange], now: float) -> list[Effect]:
         if changes and all(change.change is Change.REFRESHED for change in changes):
@@ -244,7 +262,7 @@ class Port:
             agents = [self._agents[scope] for scope in _EVB_SCOPES if scope in self._agents]
             sources = (near.heard.source for agent in agents for near in agent.neighbors if near.speaks_evb)
             self.vital = frozenset(islice(dict.fromkeys(sources), _VITAL))
-        return [effect for change in changes for effect in self._role.peer(change, now)]
+        return [effect for change in changes for effect in (*self._role.peer(change, now), *self._dcbx.peer(change))]
 
     def _confused(self, changes: list[NeighborChange], now: float) -> list[Effect]:
         """Two agents under one identity are told once, for either takes back what the other says."""

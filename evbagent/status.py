@@ -6,11 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 
+from evbagent.dcb import Dcb, DcbxMismatch, DcbxMode, DcbxSource, Finding
+
 __all__ = [
     "AttachmentStatus",
     "Backend",
     "ConfiguredMode",
     "DaemonStatus",
+    "DcbxStatus",
     "DraftUse",
     "Fallback",
     "Histogram",
@@ -168,6 +171,38 @@ class RelayStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class DcbxStatus:
+    """DCBX on one port: what the peer offers, what the kernel has, and where they differ.
+
+    `peers` is how many neighbors speak DCBX; with several of them no offer counts, and `peer` is None. `own` and
+    `mode` are the kernel's, None where the interface's driver does not say.
+    """
+
+    port: str
+    peers: int
+    peer: PeerStatus | None
+    offer: Dcb | None
+    source: DcbxSource | None
+    own: Dcb | None
+    mode: DcbxMode | None
+    findings: tuple[Finding, ...]
+
+    @property
+    def mismatches(self) -> tuple[Finding, ...]:
+        return tuple(finding for finding in self.findings if finding.holds)
+
+    @property
+    def firmware_agent(self) -> bool | None:
+        """Whether a firmware agent speaks DCBX, None where nobody says."""
+        return next((finding.holds for finding in self.findings if finding.kind is DcbxMismatch.FIRMWARE_AGENT), None)
+
+    @property
+    def unknown(self) -> tuple[DcbxMismatch, ...]:
+        """What can't be judged, as one side does not say."""
+        return tuple(finding.kind for finding in self.findings if finding.holds is None)
+
+
+@dataclass(frozen=True, slots=True)
 class AttachmentStatus:
     """One guest's device on the uplink; `wanted` is None where the agent leaves it alone."""
 
@@ -204,6 +239,7 @@ class UplinkStatus:
     relay: RelayStatus
     attachments: tuple[AttachmentStatus, ...]
     would: Would | None
+    dcbx: tuple[DcbxStatus, ...] = ()  # by port
 
     @property
     def degraded(self) -> bool:
@@ -251,6 +287,7 @@ class PortStatus:
     missed: int
     overflowed: int
     probe: ProbeStatus | None
+    dcbx: DcbxStatus
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from evbagent.attachments import Attachments
+from evbagent.dcb import KernelDcb
 from evbagent.decision import Decision, Facts, Policy, decide, policy_of, probe_is_asked
 from evbagent.effects import Actuated, Effect, Faulted, Moved, Publish, SendFrame, SendProbe, SetModes
 from evbagent.entry import Entry, EntrySettings, EntryState
 from evbagent.evb.station import Station
-from evbagent.events import LinkState, Loss, ProbeEvidence, RelayEvidence
+from evbagent.events import LinkState, Loss
 from evbagent.lldp.agent import AgentSettings
 from evbagent.port import Identity, Port
 from evbagent.probe.machine import Probe
@@ -112,9 +113,9 @@ class Uplink:
         return min(self._entry.deadline, self._attachments.deadline, silent)
 
     @property
-    def _known(self) -> tuple[RelayEvidence, ProbeEvidence]:
-        """Evidence that is replaced by other objects where there is news."""
-        return self._station.evidence, self._port.proof
+    def _known(self) -> tuple[object, ...]:
+        """What is replaced by other objects where there is news."""
+        return self._station.evidence, self._port.proof, self._port.dcbx
 
     @property
     def mode_errors(self) -> int:
@@ -146,7 +147,7 @@ class Uplink:
             return self._after(effects, now)
         return effects
 
-    def _is_news(self, before: tuple[RelayEvidence, ProbeEvidence]) -> bool:
+    def _is_news(self, before: tuple[object, ...]) -> bool:
         return any(new is not old for new, old in zip(self._known, before, strict=True))
 
     @property
@@ -189,6 +190,12 @@ class Uplink:
             self._status = self._collect(now)
         guests = frozenset(link.address for link in attachments if link.address is not None)
         return self._after([*drifted, *self._port.link(port, guests, now, others)], now)
+
+    def dcb(self, kernel: KernelDcb | None, now: float) -> list[Effect]:
+        """What the port's driver says about DCB, None where it says nothing."""
+        before = self._known
+        effects = self._port.dcb(kernel)
+        return self._after(effects, now) if self._is_news(before) else effects
 
     def on_deadline(self, now: float, *, drained: bool = False) -> list[Effect]:
         """Time has come for something; `drained` says that nothing is left to be read of the probe's frames."""
@@ -335,6 +342,7 @@ class Uplink:
             relay=self._relay(),
             attachments=self._attachments.statuses(self._wanted),
             would=None if settings.applies else self._would(),
+            dcbx=(self._port.dcbx,),
         )
 
     def _reason(self) -> Reason:

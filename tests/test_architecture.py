@@ -62,17 +62,19 @@ ARROWS: dict[str, set[str]] = {
     "entry": {"machine"},
     "drift": {"events"},
     "switchport": {"port", "evb"},
-    "port": {"lldp", "probe"},
+    "port": {"lldp", "probe", "dcbx"},
     "lldp": {"machine", "events"},
     "evb": {"machine", "events"},
     "probe": {"machine", "events"},
+    "dcbx": {"effects", "events"},
     "decision": {"events"},
     "linux": {"effects", "events"},
     "policy": {"status", ROOT},
     "machine": {"effects"},
     "events": {"status", "wire"},
     "effects": {"status"},
-    "status": set(),
+    "status": {"dcb"},
+    "dcb": set(),
     "decode": {"wire"},
     "pcap": {"wire"},
     "wire": set(),
@@ -116,6 +118,7 @@ def test_imports_follow_the_arrows() -> None:
 
 APART = [("lldp", "evb"), ("evb", "lldp"), ("lldp", "decision"), ("evb", "decision"), ("decision", "evb")]
 APART += [pair for other in ("lldp", "evb", "decision") for pair in (("probe", other), (other, "probe"))]
+APART += [("dcbx", "lldp"), ("dcbx", "evb"), ("dcbx", "decision"), ("lldp", "dcbx"), ("evb", "dcbx")]
 
 
 @pytest.mark.parametrize(("one", "other"), APART, ids=[f"{one} - {other}" for one, other in APART])
