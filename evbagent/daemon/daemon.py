@@ -13,13 +13,16 @@ from typing import Any, Final
 
 from evbagent.config import Settings, observing
 from evbagent.daemon.assembly import Assembly
+from evbagent.daemon.dcb import DcbWatch
 from evbagent.daemon.journal import Journal, Level
 from evbagent.daemon.notify import Notifier
 from evbagent.daemon.publish import PolicyFile
 from evbagent.daemon.reactions import Reactions
 from evbagent.daemon.runner import Actuator, Runner
+from evbagent.dcb import KernelDcb
 from evbagent.events import LinkState
 from evbagent.linux.capabilities import NET_ADMIN, NET_RAW, missing
+from evbagent.linux.dcbnl import DcbSocket
 from evbagent.linux.files import Lock, Pulse
 from evbagent.linux.kernel import Kernel
 from evbagent.linux.links import LinkEvents, LinkTable
@@ -100,6 +103,7 @@ class Daemon:
             self._loop.add_signal_handler(number, self._stopping.set)
         self._route, self._events = RouteSocket(), LinkEvents()
         self._links = LinkTable(self._route)
+        self._dcb = DcbWatch(DcbSocket(), self._on_dcb, self._journal)
         try:
             self._start()
             await self._serve()
@@ -254,6 +258,7 @@ class Daemon:
     def _on_slow(self) -> None:
         self._slow = self._loop.call_later(_SLOW, self._on_slow)
         self._look(foreign=True)
+        self._dcb.again()
 
     def _distribute(self, *, starting: bool = False) -> None:
         """Every uplink gets its port and attachments as they are now.
@@ -280,6 +285,10 @@ class Daemon:
                 port = None
                 runner.attach(None, everything=False)
             runner.perform(self._uplinks[name].link(port, attachments, self._loop.time(), addresses))
+            self._dcb.look(name, port)
+
+    def _on_dcb(self, name: str, answer: KernelDcb | None) -> None:
+        self._runners[name].perform(self._uplinks[name].dcb(answer, self._loop.time()))
 
     def _attachments(self, name: str) -> list[LinkState]:
         """Those on the interface that the uplink is, or was last, whatever that is called now."""
@@ -321,6 +330,7 @@ class Daemon:
     def _leave(self) -> None:
         """Release every uplink, whatever happens to one of them; nothing that changes from now on is looked at."""
         self._loop.remove_reader(self._events)
+        self._dcb.stop()
         for handle in (self._slow, self._dump_later):
             if handle is not None:
                 handle.cancel()
@@ -335,6 +345,7 @@ class Daemon:
     def _close(self) -> None:
         for runner in self._runners.values():
             runner.close()
+        self._dcb.close()
         self._events.close()
         self._route.close()
         self._pulse.close()
