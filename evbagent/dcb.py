@@ -101,9 +101,12 @@ class Ets:
     @property
     def shares(self) -> tuple[int | None, ...]:
         """Percent by priority, None for one whose class shares nothing."""
-        return tuple(
-            self.bandwidth[tc] if tc is not None and self._algorithm(tc) == ETS else None for tc in self.prio_tc
-        )
+        return tuple(None if tc is None else self.sharing.get(tc) for tc in self.prio_tc)
+
+    @property
+    def sharing(self) -> dict[int, int]:
+        """Percent by class, of those that have priorities and share the link."""
+        return {tc: self.bandwidth[tc] for tc in range(8) if tc in self.prio_tc and self._algorithm(tc) == ETS}
 
     def _algorithm(self, tc: int | None) -> int | None:
         if tc == STRICT_GROUP:

@@ -132,7 +132,19 @@ def _notes(uplink: dict[str, Any]) -> list[str]:
         for attachment in uplink["attachments"]
         if attachment["reach"] != "managed"
     ]
-    return notes
+    return notes + [note for port in uplink["dcbx"] if (note := _dcbx(port)) is not None]
+
+
+def _dcbx(port: dict[str, Any]) -> str | None:
+    """DCBX on one port in a line, None where there is nothing to say."""
+    version, peer, kinds = port["version"], port["peer"], [mismatch["kind"] for mismatch in port["mismatches"]]
+    if version is None and not kinds:
+        return None
+    by = "" if peer is None else f" by {peer['system_name'] or peer['chassis_id']} {peer['port_id']}"
+    words = f"{port['port']}: DCBX" + ("" if version is None else f" ({version}{by})")
+    if kinds:
+        return f"{words}: {', '.join(kinds)}"
+    return f"{words}: " + ("the kernel does not say what it has" if port["kernel"] is None else "no mismatch known")
 
 
 def _relay(relay: dict[str, Any]) -> str:

@@ -18,6 +18,7 @@ from prometheus_client.core import (
 from prometheus_client.registry import Collector
 
 from evbagent import __version__
+from evbagent.daemon.dcbx_metrics import dcbx_metrics
 from evbagent.status import ConfiguredMode, DaemonStatus, Histogram, Mode, PortStatus, Reason, State, UplinkStatus
 
 __all__ = ["MetricsServer", "Renderer"]
@@ -45,6 +46,7 @@ class Renderer(Collector):
         yield InfoMetricFamily("evbagent_build", "The agent that answers.", {"version": __version__})
         yield from _uplinks(status.uplinks)
         yield from _ports(status.ports)
+        yield from dcbx_metrics(port.dcbx for port in status.ports)
         transitions = CounterMetricFamily(
             "evbagent_transitions", "Changes of mode, as read back.", labels=["uplink", "from", "to", "reason"]
         )

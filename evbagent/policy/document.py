@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from evbagent import __version__
+from evbagent.policy.dcbx import dcbx, peer
 from evbagent.status import AttachmentStatus, RelayStatus, UplinkStatus
 
 __all__ = ["POLICY_SCHEMA", "STATUS_SCHEMA", "Moment", "document", "status_of"]
@@ -72,11 +73,11 @@ def _uplink(uplink: UplinkStatus, moment: Moment) -> dict[str, Any]:
         "relay": _relay(uplink.relay),
         "attachments": [_attachment(attachment) for attachment in uplink.attachments],
         "would": None if would is None else {"mode": would.mode.value, "reason": would.reason.value},
+        "dcbx": [dcbx(port) for port in uplink.dcbx],
     }
 
 
 def _relay(relay: RelayStatus) -> dict[str, Any]:
-    peer = relay.peer
     return {
         "capable": relay.capable,
         "requested": relay.requested,
@@ -87,9 +88,7 @@ def _relay(relay: RelayStatus) -> dict[str, Any]:
         "version": relay.version,
         "peers": relay.peers,
         "crowded": relay.crowded,
-        "peer": None
-        if peer is None
-        else {"chassis_id": peer.chassis_id, "port_id": peer.port_id, "system_name": peer.system_name},
+        "peer": peer(relay.peer),
     }
 
 

@@ -1,6 +1,7 @@
 """What a person at a terminal sees, and what a script can rely on."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,12 +12,14 @@ from click.testing import CliRunner, Result
 
 from evbagent import __version__
 from evbagent.cli import main
+from evbagent.dcb import DcbxMode, KernelDcb
 from evbagent.linux.files import Pulse
 from evbagent.policy.document import Moment, document
 from evbagent.status import (
     AttachmentStatus,
     Backend,
     ConfiguredMode,
+    DcbxStatus,
     Fallback,
     MacvlanMode,
     Mode,
@@ -29,6 +32,8 @@ from evbagent.status import (
     UplinkStatus,
     Would,
 )
+from tests.support import dcbx
+from tests.support.frames import OTHER
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 SWITCH = PeerStatus("00:00:5e:00:53:01", "ge-0/0/1", "tor1")
@@ -113,6 +118,37 @@ def test_the_status_for_programs_is_a_list_with_ages_as_of_now(tmp_path: Path) -
     )
     age = (datetime.now(UTC) - NOW).total_seconds() + 7.5
     assert uplink["age_seconds"] == pytest.approx(age, abs=60)
+
+
+DCBX = {
+    "nobody speaks": (dcbx.status(), None),
+    "a peer, and a kernel that has what it offers": (
+        dcbx.status(*dcbx.IEEE, kernel=dcbx.KERNEL),
+        "eth0: DCBX (ieee by switch1 ge-0/0/1): no mismatch known",
+    ),
+    "a kernel that does not say": (
+        dcbx.status(*dcbx.IEEE),
+        "eth0: DCBX (ieee by switch1 ge-0/0/1): the kernel does not say what it has",
+    ),
+    "a mismatch": (
+        dcbx.status(dcbx.CEE.tlv(), kernel=dcbx.KERNEL),
+        "eth0: DCBX (cee by switch1 ge-0/0/1): version",
+    ),
+    "several peers": (dcbx.status(*dcbx.IEEE, others=[OTHER]), "eth0: DCBX: multiple_peers"),
+    "firmware that heard a peer": (
+        dcbx.status(kernel=KernelDcb(DcbxMode.LLD_MANAGED, ieee_peer=dcbx.OWN)),
+        "eth0: DCBX (ieee): firmware_agent",
+    ),
+}
+
+
+@pytest.mark.parametrize(("port", "note"), DCBX.values(), ids=DCBX.keys())
+def test_dcbx_is_a_note_where_somebody_speaks_or_something_does_not_fit(
+    port: DcbxStatus, note: str | None, tmp_path: Path
+) -> None:
+    uplink = replace(VEPA, attachments=(), dcbx=(port,))
+    _, _, *notes = evbagent("status", "--policy", written(tmp_path, uplink)).output.splitlines()
+    assert notes == ([] if note is None else [note])
 
 
 def test_an_uplink_that_demands_vepa_and_has_it_not_is_pointed_at(tmp_path: Path) -> None:

@@ -105,6 +105,7 @@ ETH0: dict[str, Any] = {
         {"name": "macvtap2", "ifindex": 9, "reach": "foreign", "mode": None, "wanted": None},
     ],
     "would": None,
+    "dcbx": [],
 }
 ETH1: dict[str, Any] = {
     "name": "eth1",
@@ -129,6 +130,7 @@ ETH1: dict[str, Any] = {
     },
     "attachments": [],
     "would": {"mode": "vepa", "reason": "rr_active"},
+    "dcbx": [],
 }
 
 

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from evbagent.dcb import Applications, Bits, Dcb, DcbxMode, DcbxVersion, Ets, KernelDcb, Pfc, Selector
+from evbagent.dcbx.discovery import Discovery
+from evbagent.events import Change
+from evbagent.status import DcbxStatus
 from evbagent.wire import cee, cin, dcbx
+from evbagent.wire.ethernet import Scope
+from evbagent.wire.tlv import Tlv
+from tests.support.frames import SWITCH, Peer
 
 __all__ = [
     "APPLICATIONS",
@@ -19,6 +26,7 @@ __all__ = [
     "RECOMMENDATION",
     "VLANS",
     "enabled",
+    "status",
 ]
 
 
@@ -81,3 +89,12 @@ OWN: Final = Dcb(
     Applications.of(Bits(), [(Selector.ETHERTYPE, 0x8906, [3]), (Selector.TCP, 3260, [4])]),
 )
 KERNEL: Final = KernelDcb(DcbxMode.HOST | DcbxMode.IEEE, OWN)
+
+
+def status(*tlvs: Tlv, kernel: KernelDcb | None = None, others: Sequence[Peer] = ()) -> DcbxStatus:
+    """Of eth0, where the switch says these TLVs and others CEE."""
+    discovery = Discovery("eth0")
+    discovery.kernel(kernel)
+    for peer, said in ((SWITCH, tlvs), *((other, (CEE.tlv(),)) for other in others)):
+        discovery.peer(peer.change(Change.ADDED, *said, scope=Scope.NEAREST_BRIDGE))
+    return discovery.status
