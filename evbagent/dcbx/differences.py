@@ -103,8 +103,13 @@ def _take_part(theirs: Bits, here: Bits) -> bool:
 
 
 def _both_ets(offer: Dcb, own: Dcb) -> tuple[Ets, Ets] | None:
-    """What the peer wants us to use, or else uses itself; and what is used here."""
-    theirs = offer.recommendation or offer.ets
+    """What the peer wants us to use, or else uses itself; and what is used here.
+
+    A recommendation that is zero throughout is none: lldpad sends it as long as nobody has set one.
+    """
+    theirs = offer.recommendation
+    if theirs is None or not any((*theirs.prio_tc, *theirs.bandwidth, *theirs.tsa)):
+        theirs = offer.ets
     if theirs is None or own.ets is None or not _take_part(theirs.bits, own.ets.bits):
         return None
     return theirs, own.ets

@@ -136,6 +136,11 @@ MISMATCHES: dict[str, tuple[Dcb, KernelDcb, dict[DcbxMismatch, str]]] = {
         kernel(ets=ets((0, 0, 0, 1, 0, 0, 0, 2), (30, 70), (2, 2), ON)),
         {},
     ),
+    "a recommendation of nothing is none": (
+        offered(recommendation=ets([0] * 8, [], [], Bits())),
+        KERNEL,
+        {},
+    ),
     "without a recommendation, what it uses itself counts": (
         offered(recommendation=None),
         kernel(ets=ets((0, 0, 0, 1, 0, 0, 0, 2), (30, 70), (2, 2), ON)),

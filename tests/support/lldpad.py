@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Final, Literal, Self
 
 from evbagent.lab.namespaces import Namespace
+from evbagent.lab.topology import BRIDGE
 from tests.support import peers
 
 __all__ = ["Lldpad", "Role", "Version"]
@@ -22,10 +23,10 @@ _GLANCE: Final = 0.02
 # Its control socket belongs to the network namespace, but its lock (/dev/shm) and its run folder to the mounts: with
 # both of them private, it neither finds nor disturbs another one.
 _PRIVATE: Final = 'mount -t tmpfs tmpfs /dev/shm && mount -t tmpfs tmpfs /run && exec "$@"'
-# Nearest bridge off, nearest customer bridge on: EVB is spoken nowhere else (adminStatus: 0 off, 3 both ways).
+# EVB on the nearest customer bridge and nowhere else, DCBX on the nearest bridge (adminStatus: 0 off, 3 both ways).
 _CONFIGURATION: Final = """
 dcbx : {{ version = "1.0"; dcbx_version = 2; }};
-lldp : {{ {port} : {{ adminStatus = 0; }}; }};
+lldp : {{ {port} : {{ {nearest} }}; {bridge} : {{ adminStatus = 0; }}; }};
 nearest_customer_bridge : {{ {port} : {{ adminStatus = 3;
   tlvid00000003 : {{ value = {ttl}; }};
   {evb}
@@ -36,14 +37,23 @@ _RATIFIED: Final = """tlvid0080c20d : {{ enableTx = true; evbmode = "{role}"; {r
 # It speaks one version on a port, and the draft knows no role.
 _DRAFT: Final = """tlvid001b3f00 : {{ enableTx = true; fmode = "{fmode}"; capabilities = "{capabilities}";
     vsis = "3295"; rte = "15"; }};"""
+_SILENT: Final = "adminStatus = 0;"
+_DCBX: Final = """adminStatus = 3;
+  tlvid0080c209 : { enableTx = true; willing = 0; }; tlvid0080c20a : { enableTx = true; };
+  tlvid0080c20b : { enableTx = true; willing = 0; }; tlvid0080c20c : { enableTx = true; };"""
 _RELAY_KEY: Final = {"bridge": "evbrrcap", "station": "evbrrreq"}
 _TLV_NAMES: Final[dict[Version, str]] = {"ratified": "evb", "draft": "evbCfg"}
 
 
 class Lldpad:
-    """One lldpad, speaking on one port; leaving the context ends it, whatever state it is in."""
+    """One lldpad, speaking on one port; leaving the context ends it, whatever state it is in.
 
-    def __init__(self, namespace: Namespace, folder: Path, port: str) -> None:
+    With a fake `driver` it speaks DCBX on the port as well (IEEE, not willing), which it does on no veth otherwise; on
+    the lab's bridge, for which the fake answers too, it does not, for that would be a second peer.
+    """
+
+    def __init__(self, namespace: Namespace, folder: Path, port: str, driver: Path | None = None) -> None:
+        self._driver = driver
         self._namespace = namespace
         self._folder = folder
         self._port = port
@@ -72,7 +82,8 @@ class Lldpad:
 
     async def _run(self, evb: str, ttl: int) -> None:
         config, log = self._folder / "lldpad.conf", self._folder / "lldpad.log"
-        config.write_text(_CONFIGURATION.format(port=self._port, ttl=ttl, evb=evb))
+        nearest = _SILENT if self._driver is None else _DCBX
+        config.write_text(_CONFIGURATION.format(port=self._port, ttl=ttl, evb=evb, nearest=nearest, bridge=BRIDGE))
         lldpad = peers.command("lldpad", "-p", "-t", "-V", "4", "-f", str(config))
         private = ["unshare", "--mount", "setpriv", "--pdeathsig", "KILL", "sh", "-c", _PRIVATE, "sh"]
         with log.open("ab") as output:
@@ -81,7 +92,7 @@ class Lldpad:
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
-                env=peers.environment("lldpad"),
+                env=peers.environment("lldpad") | ({} if self._driver is None else {"LD_PRELOAD": str(self._driver)}),
                 pass_fds=(self._namespace.descriptor,),
             )
         deadline = time.monotonic() + _PATIENCE
@@ -116,6 +127,10 @@ class Lldpad:
     def set_evb(self, setting: str) -> None:
         """Change one setting of the EVB TLV at run time, for example `evbrrcap=no`; it is told within a second."""
         self.tool("-T", *self._tlv, "-c", setting)
+
+    def set_dcbx(self, tlv: str, *settings: str) -> None:
+        """Change one of the DCBX TLVs at run time, for example `PFC`, `enabled=3`; it is told within a second."""
+        self.tool("-T", "-i", self._port, "-V", tlv, *settings)
 
     async def stop(self) -> None:
         """SIGTERM: it says goodbye (TTL 0) and ends."""

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from tests.support.peers import REPOSITORY, skip
 
-__all__ = ["CorpusFrame", "captures", "corpus", "mutants"]
+__all__ = ["CorpusFrame", "captures", "corpus", "fake_driver", "mutants"]
 
 SHARED: Final = Path(os.environ.get("EVBAGENT_SHARED", REPOSITORY.parent / "shared"))
 
@@ -44,6 +46,19 @@ def captures() -> dict[str, bytes]:
     if not files:
         skip(f"no captures of lldpad in {SHARED / 'peers' / 'pcaps'}: EVBAGENT_SHARED names the folder they are below")
     return {file.stem: file.read_bytes() for file in files}
+
+
+def fake_driver(folder: Path) -> Path:
+    """A library that, loaded before others (LD_PRELOAD), answers for a driver with DCB: none of ours has one.
+
+    It is compiled into `folder`; skips where its source or a compiler is not there.
+    """
+    source, compiler = SHARED / "peers" / "fakedcb.c", shutil.which("cc")
+    if not source.is_file() or compiler is None:
+        skip(f"no driver here has DCB, and to fake one {source if compiler else 'a C compiler (cc)'} is missing")
+    library = folder / "fakedcb.so"
+    subprocess.run([compiler, "-shared", "-fPIC", "-O2", "-o", library, source, "-ldl"], check=True, timeout=60)
+    return library
 
 
 def _lines(name: str) -> list[dict[str, Any]]:
