@@ -169,7 +169,7 @@ ROWS: Final[tuple[Row, ...]] = (
         lambda f: f.announced and f.probe.failure is ProbeFailure.NEVER,
         Mode.VEB,
         Reason.PORT_SECURITY_SUSPECTED,
-        "the switch says that it reflects, and no frame of the probe has ever come back: port security may drop them",
+        "the switch says that it reflects, and no probe has come back: it does not forward yet, or secures its port",
     ),
     Row(
         (22,),

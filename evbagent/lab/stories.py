@@ -22,10 +22,10 @@ def _reason(lab: Lab) -> str | None:
     return None if uplink is None else f"{uplink['effective']['mode']}, {uplink['state']}, {uplink['reason']}"
 
 
-async def _until(teller: Teller, mode: MacvlanMode, reason: str, seconds: float) -> float:
+async def _until(teller: Teller, mode: MacvlanMode, reason: str, seconds: float, *, state: str = "settled") -> float:
     """Until the kernel has every guest in that mode and the agent says why."""
     lab, spoken = teller.lab, "vepa" if mode is MacvlanMode.VEPA else "veb"
-    wanted = f"{spoken}, settled, {reason}"
+    wanted = f"{spoken}, {state}, {reason}"
     what = f"every guest in {mode.value} and the agent saying '{wanted}'"
     try:
         return await lab.until(lambda: lab.all_in(mode) and _reason(lab) == wanted, seconds, what)
@@ -66,18 +66,25 @@ async def _basic(teller: Teller) -> None:
         await teller.traffic(step, through_switch=True)
         step.detail = teller.seen
 
-    async def dies(step: Step) -> None:
+    async def falls_silent(step: Step) -> None:
         lab.switch.die()
-        took = await _until(teller, MacvlanMode.BRIDGE, "peer_lost", _TTL + 1.0)
+        await _until(teller, MacvlanMode.VEPA, "probe_proven", _TTL + 1.0, state="suspect")
+        await teller.traffic(step, through_switch=True)
+        step.detail = f"its word has expired (TTL {_TTL:g} s), and probes still come back; {teller.seen}"
+
+    async def stops_reflecting(step: Step) -> None:
+        lab.switch.set_hairpin(on=False)
+        took = await _until(teller, MacvlanMode.BRIDGE, "peer_lost", _PATIENCE)
         await teller.traffic(step, through_switch=False)
-        step.detail = f"left VEPA {took:.1f} s after the switch's agent died (TTL {_TTL:g} s); {teller.seen}"
+        step.detail = f"left VEPA {took:.2f} s after the switch stopped reflecting; {teller.seen}"
 
     await teller.step("relay negotiated", negotiated)
     await teller.step("guests reach each other through the switch", through_the_switch)
     await teller.step("relay withdrawn", withdrawn)
     await teller.step("guests reach each other inside the host", inside_the_host)
     await teller.step("relay back", restored)
-    await teller.step("switch agent dies silently", dies)
+    await teller.step("switch agent dies silently", falls_silent)
+    await teller.step("relay dies too", stops_reflecting)
 
 
 STORIES: Final = {
@@ -85,7 +92,7 @@ STORIES: Final = {
     for story in (
         Story(
             "basic",
-            "relay is granted, withdrawn, granted again, and lost when the switch's agent dies without a word",
+            "relay is granted, withdrawn, granted again, and dies without a word, first its announcement, then itself",
             {"agent": {"hold_up": HOLD_UP}, "switch": {"lldp": {"interval": 1, "hold": 2}}},
             _basic,
         ),

@@ -25,6 +25,7 @@ STEPS: Final = [
     "guests reach each other inside the host",
     "relay back",
     "switch agent dies silently",
+    "relay dies too",
 ]
 
 

@@ -26,7 +26,7 @@ pytestmark = [pytest.mark.netns, pytest.mark.peer]
 
 STRANGER: Final = MacAddress.parse("02:00:00:00:00:bb")
 REACTION: Final = 0.2  # seconds from a frame's arrival to the modes in the kernel, as far as a poll can tell
-AGREED: Final = 6.0  # seconds; each of the two words that lldpad has to say takes it one of its ticks
+AGREED: Final = 20.0  # seconds; each of the two words that lldpad has to say takes it one of its ticks
 RELAY, STANDARD = DraftMode.REFLECTIVE_RELAY, DraftMode.STANDARD
 OFFER: Final = "configured forwarding mode: (0x40) reflective relay"
 
@@ -170,6 +170,7 @@ def test_relay_that_was_withdrawn_can_be_had_again() -> None:
 def test_guests_leave_vepa_when_the_ttl_of_a_switch_that_died_silently_ends() -> None:
     async def scene() -> None:
         async with facing_lldpad() as (lab, lldpad):
+            lab.agent.settings["probe"] = {"enabled": False}  # probes would still come back
             with Tap(lab.host_namespace, UPLINK) as tap:
                 await agree(lab, lldpad, ttl=10)
                 await lldpad.kill()

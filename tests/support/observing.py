@@ -47,7 +47,7 @@ def relay(lab: Lab) -> dict[str, Any]:
     return {} if uplink is None else uplink["relay"]
 
 
-async def bridged(lab: Lab, mode: MacvlanMode, reason: str, seconds: float = 5.0) -> float:
+async def bridged(lab: Lab, mode: MacvlanMode, reason: str, seconds: float = 10.0) -> float:
     """Wait until the kernel has every guest in that mode, and the daemon says that it is settled and why."""
     words = f"{_SPOKEN[mode]}, settled, {reason}"
     what = f"every guest in {mode.value} and the daemon saying '{words}'"
