@@ -16,6 +16,7 @@ from evbagent.wire.tlv import ORGANIZATIONALLY_SPECIFIC, OrgKey, Repeated, Tlv
 __all__ = ["MAX_OCTETS", "Fault", "Lldpdu", "LldpduTooLong", "Msap", "Opening"]
 
 MAX_OCTETS: Final = 1500
+_KEPT: Final = 32  # TLVs that nobody reads, and faults: a frame has room for 744 of either, and a neighbor is kept
 _END: Final = 0
 _MANDATORY: Final = (ChassisId.TYPE, PortId.TYPE, 3)
 _O = TypeVar("_O", bound=Organizational)
@@ -62,16 +63,23 @@ class Opening(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What was wrong with one TLV, discarded for it or the End; `type` is None where no header could be read."""
+    """What was wrong with one TLV, discarded for it or the End; `type` is None where no header could be read.
+
+    `count` is more than one only where a frame has so many faults that the last ones are told as a number.
+    """
 
     type: int | None
     key: OrgKey | None
     reason: str
+    count: int = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Lldpdu:
-    """A valid LLDPDU. `ttl` is in seconds, 0 means shutdown; `unrecognized` counts optional TLVs nobody here reads."""
+    """A valid LLDPDU. `ttl` is in seconds, 0 means shutdown.
+
+    `unrecognized` counts optional TLVs that nobody here reads, of which the first 32 are kept.
+    """
 
     chassis: ChassisId
     port: PortId
@@ -91,7 +99,7 @@ class Lldpdu:
     @property
     def discarded(self) -> int:
         """How many TLVs the faults cost: a bad End TLV is an error of the frame, and nothing goes with it."""
-        return sum(fault.type != _END for fault in self.faults)
+        return sum(fault.count for fault in self.faults if fault.type != _END)
 
     @classmethod
     def decode(cls, payload: bytes) -> Self:
@@ -105,7 +113,7 @@ class Lldpdu:
         if any(tlv.type in _MANDATORY for tlv in tlvs):
             raise FrameDiscarded(DiscardReason.DUPLICATE_MANDATORY, "chassis ID, port ID or TTL stands there twice")
         kept, more, unrecognized = _validated(tlvs)
-        return cls(chassis, port, ttl, tuple(kept), tuple(faults + more), unrecognized)
+        return cls(chassis, port, ttl, tuple(kept), _told(faults + more), unrecognized)
 
     def read(self, kind: type[_O]) -> _O | None:
         """The organizationally specific TLV of that class, the first of several; None where there is none."""
@@ -200,7 +208,7 @@ def _until_end(cursor: Cursor) -> tuple[list[Tlv], list[Fault]]:
 
 
 def _validated(tlvs: list[Tlv]) -> tuple[list[Tlv], list[Fault], int]:
-    """Those that may stay, what was wrong with the others, and how many of the first nobody here reads."""
+    """Those that may stay, what was wrong with the others, and how many nobody here reads, kept or not."""
     named = [(tlv, tlv.key) for tlv in tlvs]
     times = Counter(key for _tlv, key in named)
     kept: list[Tlv] = []
@@ -216,6 +224,8 @@ def _validated(tlvs: list[Tlv]) -> tuple[list[Tlv], list[Fault], int]:
             reason = f"{len(tlv.value)} octets hold no OUI and subtype"
         else:
             unrecognized += 1
+            if unrecognized > _KEPT:
+                continue
         if reason is not None:
             faults.append(Fault(tlv.type, key, reason))
             continue
@@ -223,6 +233,14 @@ def _validated(tlvs: list[Tlv]) -> tuple[list[Tlv], list[Fault], int]:
         if kind is not None:
             seen.add(kind)
     return kept, faults, unrecognized
+
+
+def _told(faults: list[Fault]) -> tuple[Fault, ...]:
+    """The first ones, and how many more there are; that of the End TLV stands at the front."""
+    more = len(faults) - _KEPT
+    if more <= 0:
+        return tuple(faults)
+    return (*faults[:_KEPT], Fault(None, None, f"{more} more TLVs are wrong", more))
 
 
 def _fault(kind: type[Kind], tlv: Tlv) -> str | None:

@@ -291,10 +291,10 @@ def test_an_lldpdu_fills_a_frame_and_not_an_octet_more() -> None:
 
 
 HOSTILE = {
-    "reserved TLVs without value": (Tlv(9, b""), 744, 0, 744),
+    "reserved TLVs without value": (Tlv(9, b""), 32, 0, 744),
     "names without value": (Tlv(5, b""), 1, 743, 0),
     "organizational TLVs without value": (Tlv(127, b""), 0, 744, 0),
-    "unknown organizational TLVs": (Tlv(127, b"\x00\x02\xb3\x01"), 248, 0, 248),
+    "unknown organizational TLVs": (Tlv(127, b"\x00\x02\xb3\x01"), 32, 0, 248),
     "EVB TLVs": (EVB.tlv(), 0, 135, 0),
     "management addresses": (LEAST, 135, 0, 0),
     "management addresses without octets": (Tlv(8, bytes(9)), 0, 135, 0),
@@ -308,6 +308,20 @@ def test_a_frame_full_of_one_tlv_is_judged_tlv_by_tlv(tlv: Tlv, kept: int, disca
     octets = tlv.encode()
     pdu = after_mandatory(octets * ((MAX_OCTETS - len(MANDATORY)) // len(octets)))
     assert (pdu.optional, pdu.discarded, pdu.unrecognized) == ((tlv,) * kept, discarded, unrecognized)
+    assert len(pdu.faults) <= 33
+
+
+def test_more_faults_than_anybody_reads_are_told_as_a_number_and_counted_all_the_same() -> None:
+    pdu = after_mandatory(Tlv(127, b"").encode() * 40 + b"\0\1x")
+    assert pdu.faults[0] == Fault(0, None, "the End TLV has 1 octets")
+    assert pdu.faults[1:32] == (Fault(127, None, "0 octets hold no OUI and subtype"),) * 31
+    assert pdu.faults[32:] == (Fault(None, None, "9 more TLVs are wrong", 9),)
+    assert pdu.discarded == 40
+
+
+def test_what_somebody_reads_finds_room_behind_any_number_of_tlvs_that_nobody_does() -> None:
+    pdu = after_mandatory(Tlv(9, b"").encode() * 600 + EVB.tlv().encode())
+    assert (len(pdu.optional), pdu.unrecognized, pdu.read(Evb)) == (33, 600, EVB)
 
 
 @settings(deadline=None)
