@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from evbagent.cli import main
 from evbagent.decode import SCHEMA, decode
 from evbagent.wire.ethernet import DiscardReason
+from tests.support.answers import check, cut_or_flipped
 from tests.wire.vectors import ECP, LLDP, VECTORS, Vector
 
 KEYS: Final = [
@@ -349,6 +350,13 @@ def test_a_table_shows_tlvs_that_have_no_place_of_their_own() -> None:
     done = run("--hex", f"{CUSTOMER} {MANDATORY} fe06 0080c201 0064 fe05 00000c01 ff")
     assert "  oui=00-80-C2 subtype=1 name=port_vlan_id fields=(vid=100)" in done.stdout.splitlines()
     assert "  oui=00-00-0C subtype=1 name=Cisco hex=ff" in done.stdout.splitlines()
+
+
+@pytest.mark.parametrize("vector", VECTORS, ids=str)
+def test_no_value_of_a_frame_cut_anywhere_or_with_a_flipped_bit_is_out_of_its_range(vector: Vector) -> None:
+    check(vector.octets)
+    for octets in cut_or_flipped(vector.octets):
+        check(octets)
 
 
 @pytest.mark.parametrize("vector", VECTORS, ids=str)
