@@ -43,8 +43,8 @@ class LinkState:
 
     @property
     def enabled(self) -> bool:
-        """802.1AB's portEnabled."""
-        return self.up and self.carrier
+        """802.1AB's portEnabled; without an address a port can say nothing, so it need not listen either."""
+        return self.up and self.carrier and self.address is not None
 
 
 class Change(Enum):

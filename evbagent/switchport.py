@@ -42,7 +42,7 @@ class SwitchPort:
 
     def receive(self, octets: bytes, vlan: int | None, now: float, arrived: float | None = None) -> list[Effect]:
         """One frame that came in on the port."""
-        return self._port.receive(octets, vlan, now, arrived)
+        return self._wished(self._port.receive(octets, vlan, now, arrived))
 
     def probes_missed(self, now: float) -> list[Effect]:
         """A switch port has no probe of its own."""
@@ -59,27 +59,27 @@ class SwitchPort:
 
     def missed(self, count: int, now: float) -> list[Effect]:
         """So many frames were lost unheard: whether the station still asks for relay is unknown."""
-        return self._port.missed(count, now)
+        return self._wished(self._port.missed(count, now))
 
     def slept(self, seconds: float, now: float) -> list[Effect]:
         """The machine was suspended: the station has to be heard anew."""
-        return self._port.slept(seconds, now)
+        return self._wished(self._port.slept(seconds, now))
 
     def link(self, state: LinkState | None, now: float) -> list[Effect]:
         """The port as the kernel has it now, with its hairpin flag."""
         self._bridge.port = 0 if state is None else state.ifindex
         self._bridge.hairpin = None if state is None else state.hairpin
         effects = self._port.link(state, frozenset(), now)
-        return [*effects, *self._bridge.run(now), *self._port.refresh(now)]
+        return self._wished([*effects, *self._settle(now)])
 
     def offer(self, *, capable: bool, now: float) -> list[Effect]:
         """Offer relay from now on, or withdraw it (reflectiveRelayCapable)."""
         self._bridge.capable = capable
-        return [*self._bridge.run(now), *self._port.refresh(now)]
+        return self._wished(self._settle(now))
 
     def on_deadline(self, now: float, *, drained: bool = False) -> list[Effect]:
         """Time has come for something."""
-        return self._port.on_deadline(now, drained=drained)
+        return self._wished(self._port.on_deadline(now, drained=drained))
 
     def release(self, now: float) -> list[Effect]:
         """The switch agent stops and says so; relay that nobody announces is not left on."""
@@ -93,4 +93,16 @@ class SwitchPort:
         if not isinstance(outcome.effect, SetHairpin):
             return []
         self._bridge.hairpin = outcome.hairpin
+        return self._wished(self._settle(now))
+
+    def _settle(self, now: float) -> list[Effect]:
         return [*self._bridge.run(now), *self._port.refresh(now)]
+
+    def _wished(self, effects: list[Effect]) -> list[Effect]:
+        """The last word about the flag, if there is a port to have one.
+
+        Of several stations that are given up at once the last is alone for a moment, and relay is not for that.
+        """
+        wishes = [effect for effect in effects if isinstance(effect, SetHairpin)]
+        last = wishes[-1] if wishes and self._port.ifindex is not None else None
+        return [effect for effect in effects if effect is last or not isinstance(effect, SetHairpin)]

@@ -1,5 +1,6 @@
 """One switch port: relay is announced when the kernel's hairpin flag has been read back, and not a moment before."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -188,6 +189,29 @@ def test_a_link_that_goes_takes_relay_with_it(port: LinkState | None) -> None:
     switch.looks(1.5)
     assert not switch.core.relay
     assert switch.hairpin in (False, None)
+
+
+def test_nothing_is_wished_of_a_port_that_is_gone() -> None:
+    switch = granted()
+    switch.port = None
+    switch.looks(1.5)
+    assert switch.wishes == []
+
+
+AT_ONCE: dict[str, Callable[[Switch], object]] = {
+    "expire": lambda switch: switch.waits(200.0),
+    "were perhaps heard wrong": lambda switch: switch.misses(2.0),
+}
+
+
+@pytest.mark.parametrize("given_up", AT_ONCE.values(), ids=AT_ONCE.keys())
+def test_of_two_stations_that_go_at_once_the_second_never_gets_relay(given_up: Callable[[Switch], object]) -> None:
+    switch = Switch()
+    for peer in (GUEST, OTHER):
+        switch.hears(peer.frame(station()), 1.0)
+    switch.done.clear()
+    given_up(switch)
+    assert ON not in switch.wishes
 
 
 def test_a_switch_that_stops_says_goodbye_and_clears_the_flag() -> None:

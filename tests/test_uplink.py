@@ -188,6 +188,7 @@ LEAVING: dict[str, tuple[Event, Reason, State]] = {
     ),
     "expiry": (lambda host: host.waits(122.0), Reason.PEER_LOST, State.SETTLED),
     "carrier lost": (link(replace(PORT, carrier=False)), Reason.PEER_LOST, State.DOWN),
+    "the address goes, and with it all ears": (link(replace(PORT, address=None)), Reason.PEER_LOST, State.DOWN),
     "administratively down": (link(replace(PORT, up=False)), Reason.PEER_LOST, State.DOWN),
     "the interface goes": (link(None), Reason.PEER_LOST, State.DOWN),
     "a flap between two looks": (link(replace(PORT, carrier_ups=2)), Reason.PEER_LOST, State.SETTLED),
