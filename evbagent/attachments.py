@@ -90,6 +90,7 @@ class Attachments:
         links = tuple(links)
         self._here = {link.ifindex: link for link in links if not link.foreign}
         self._foreign = tuple(link for link in links if link.foreign)
+        self._stuck &= self._here.keys()  # who comes under the number of one that has gone refused nothing
         if not self._applies:
             return []
         drifted = self._drift.compare(before, self._here, _KERNEL_MODE[target], now)

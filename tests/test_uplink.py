@@ -368,6 +368,16 @@ def test_what_lives_in_another_namespace_is_shown_left_alone_and_holds_nobody_up
     )
 
 
+def test_a_guest_under_the_number_of_one_that_would_not_leave_is_not_made_to_wait_for_it() -> None:
+    host = in_vepa(7)
+    host.refuses = {7: {BRIDGE}}
+    host.hears(WITHDRAWN, 2.0)
+    del host.modes[7]
+    host.looks(2.01)
+    host.refuses, host.modes[7] = {}, VEPA
+    assert host.looks(2.02)[0] == SetModes("eth0", {7: BRIDGE})
+
+
 def test_frames_that_were_lost_unheard_end_vepa_until_the_switch_is_heard_anew() -> None:
     host = in_vepa(7)
     assert host.misses(5, 2.0)[0] == SetModes("eth0", {7: BRIDGE})
