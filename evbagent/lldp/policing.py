@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from evbagent.wire.evb import Evb
@@ -9,7 +10,7 @@ from evbagent.wire.evb_draft import EvbDraft
 
 __all__ = ["Allowance", "relay_words"]
 
-_KEYS: Final = (Evb.KEY.octets, EvbDraft.KEY.octets)
+_KEYS: Final = re.compile(b"|".join(re.escape(kind.KEY.octets) for kind in (Evb, EvbDraft)))
 _HEADER: Final = 2  # octets in front of OUI and subtype
 _INFORMATION: Final = 13  # octets of the longer of the two TLVs
 
@@ -42,7 +43,7 @@ def relay_words(payload: bytes) -> bytes:
     """The octets of an LLDPDU's EVB TLVs of either version, and maybe a few behind them; nothing if it has none.
 
     What these octets say may end VEPA, so a frame in which they are others is never made to wait. It is a quick look,
-    for frames that are too many to be decoded: a TLV of another kind that happens to hold them looks the same.
+    for frames that are too many to be decoded: whatever looks like such a TLV is taken for one, but none is overlooked.
     """
-    places = [place for place in map(payload.find, _KEYS) if place >= 0]
+    places = (found.start() for found in _KEYS.finditer(payload))
     return b"".join(payload[max(0, place - _HEADER) : place + _INFORMATION] for place in places)

@@ -166,6 +166,9 @@ class Receive(Machine[ReceiveState]):
             self._frame = None
             self._too_many_until = -math.inf
             self._delete(list(self.neighbors), Change.CLEARED)
+        elif state is ReceiveState.LLDP_WAIT_PORT_OPERATIONAL:
+            for neighbor in self.neighbors:  # nobody listens any more, not to what was kept either
+                self._drop_held(neighbor)
         elif state is ReceiveState.UPDATE_INFO:
             self._update(now)
         elif state is ReceiveState.DELETE_INFO and self._rx_ttl_is_zero:

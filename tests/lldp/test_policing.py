@@ -20,11 +20,12 @@ from evbagent.wire.evb_draft import DraftMode, EvbDraft
 from evbagent.wire.lldpdu import Msap
 from evbagent.wire.octets import MacAddress
 from evbagent.wire.tlv import Tlv
-from tests.lldp.peers import HOST, UP, Said, said
+from tests.lldp.peers import HOST, UP, Said, link, said
 
 SCOPE: Final = Scope.NEAREST_CUSTOMER_BRIDGE
 BURST: Final = 10
 RELAY, NO_RELAY = (Evb(EvbMode.BRIDGE, BridgeStatus(True, on)).tlv() for on in (True, False))
+DECOY: Final = Tlv(4, b"\xfe\x09" + RELAY.value)  # a port description
 DRAFT: Final = EvbDraft(DraftMode.REFLECTIVE_RELAY).tlv()
 
 
@@ -94,9 +95,22 @@ def test_what_is_kept_goes_with_its_neighbor() -> None:
     assert (total, discarded) == (BURST + 3, 1)
 
 
+def test_what_is_kept_goes_with_the_link() -> None:
+    subject = agent()
+    chatter(subject, BURST + 2, 1.0)
+    subject.link(link(up=False), 1.5)
+    assert subject.age(3.0) == []
+    assert in_discarded(subject, 3.0) == (BURST + 2, 1, {"rate_limited": 1})
+
+
 URGENT: Final[dict[str, tuple[tuple[Tlv, ...], Said]]] = {
     "relay is withdrawn": ((RELAY,), said("tor", text="now", more=(NO_RELAY,))),
     "the EVB TLV is gone": ((RELAY,), said("tor", text="now")),
+    "relay is withdrawn behind octets that look like the TLV": (
+        (DECOY, RELAY),
+        said("tor", text="now", more=(DECOY, NO_RELAY)),
+    ),
+    "there is a second EVB TLV, so that neither counts": ((RELAY,), said("tor", text="now", more=(RELAY, RELAY))),
     "there is an EVB TLV now": ((), said("tor", text="now", more=(RELAY,))),
     "the draft TLV is gone": ((DRAFT,), said("tor", text="now")),
     "a draft TLV came beside it": ((RELAY,), said("tor", text="now", more=(RELAY, DRAFT))),
