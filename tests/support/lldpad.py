@@ -115,6 +115,14 @@ class Lldpad:
         """The EVB TLV that it heard last, in lldptool's words."""
         return self.tool("-t", "-n", *self._tlv)
 
+    def neighbor(self) -> str:
+        """All that it heard last, TLV by TLV in lldptool's words."""
+        return self.tool("-t", "-n", "-i", self._port, "-g", "ncb")
+
+    def statistics(self) -> str:
+        """What it counts, a line each."""
+        return self.tool("-S", "-i", self._port, "-g", "ncb")
+
     @property
     def alive(self) -> bool:
         """Whether it still runs, and answers."""

@@ -71,10 +71,19 @@ class Lldpd:
                 raise TimeoutError(f"lldpd does not answer:\n{log.read_text(errors='replace')}")
             await asyncio.sleep(_GLANCE)
 
-    def neighbors(self) -> list[dict[str, Any]]:
+    def neighbors(self, *, details: bool = False) -> list[dict[str, Any]]:
         """`lldpcli -f json0 show neighbors`: the neighbors of the port, as lldpd has them."""
-        answer = json.loads(self._lldpcli("-f", "json0", "show", "neighbors") or "{}")
-        return [neighbor for part in answer.get("lldp", []) for neighbor in part.get("interface", [])]
+        return self._interfaces("neighbors", *(["details"] if details else []))
+
+    def statistics(self) -> dict[str, int]:
+        """What it counts on the port: `rx`, `rx_discarded_cnt`, `rx_unrecognized_cnt` and others."""
+        (counted,) = self._interfaces("statistics")
+        counters = {name: counter for name, counter in counted.items() if name != "name"}
+        return {name: int(counter[name]) for name, (counter,) in counters.items()}
+
+    def _interfaces(self, *what: str) -> list[dict[str, Any]]:
+        answer = json.loads(self._lldpcli("-f", "json0", "show", *what) or "{}")
+        return [interface for part in answer.get("lldp", []) for interface in part.get("interface", [])]
 
     def _lldpcli(self, *args: str) -> str:
         """What it prints; empty where it fails."""
