@@ -2,9 +2,11 @@
 #
 # PYTHON       the interpreter that .venv is built with (3.11 or later)
 # PYTEST_ARGS  more arguments for pytest in `make test` and `make check`
+# FUZZ_SECONDS how long `make fuzz` searches each of its targets
 
 PYTHON ?= python3
 PYTEST_ARGS ?=
+FUZZ_SECONDS ?= 60
 VENV := .venv
 BIN := $(VENV)/bin
 
@@ -12,6 +14,7 @@ BIN := $(VENV)/bin
 CREATED := $(VENV)/.created-$(subst /,_,$(PYTHON))
 RUN_ENV := $(VENV)/.run
 TEST_ENV := $(VENV)/.test
+FUZZ_ENV := $(VENV)/.fuzz
 PEERS := .peers/stamp
 
 export DEBIAN_FRONTEND := noninteractive
@@ -20,7 +23,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help run test check gate format bench peers clean
+.PHONY: help run test check gate format bench fuzz peers clean
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -47,10 +50,13 @@ format: $(TEST_ENV)  ## Format the code and apply the linter's safe fixes
 bench: $(TEST_ENV)  ## Run the benchmarks
 	$(BIN)/python -m tests.benchmarks
 
+fuzz: $(FUZZ_ENV)  ## Search for octets that break the decoder or a port (FUZZ_SECONDS=60 each)
+	$(BIN)/python -m tests.fuzz --seconds $(FUZZ_SECONDS)
+
 peers: $(PEERS)  ## Unpack the peer programs of the tests into .peers (root, Debian)
 
 clean:  ## Remove all that make has built
-	rm -rf $(VENV) .peers build dist htmlcov .coverage .coverage.* coverage.xml
+	rm -rf $(VENV) .peers .fuzz build dist htmlcov .coverage .coverage.* coverage.xml
 	rm -rf .hypothesis .mypy_cache .pytest_cache .ruff_cache *.egg-info
 	find evbagent tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -83,6 +89,11 @@ $(RUN_ENV): pyproject.toml $(CREATED)
 
 $(TEST_ENV): pyproject.toml $(CREATED)
 	$(BIN)/python -m pip install -q -e '.[test]'
+	@touch $(RUN_ENV) $@
+
+# A wheel or nothing: atheris from source would have to build libFuzzer first.
+$(FUZZ_ENV): pyproject.toml $(CREATED)
+	$(BIN)/python -m pip install -q --only-binary=atheris -e '.[fuzz]'
 	@touch $(RUN_ENV) $@
 
 # The script makes the stamp itself, and only when every program is there: otherwise it is tried again next time.

@@ -166,6 +166,7 @@ class Lldpad:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
+            errors="replace",  # it prints octets as they are
             timeout=_PATIENCE,
             check=False,
         )
