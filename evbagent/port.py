@@ -16,7 +16,7 @@ from evbagent.events import Change, LinkState, NeighborChange, ProbeEvidence
 from evbagent.lldp.agent import Agent, AgentSettings
 from evbagent.lldp.neighbors import Heard
 from evbagent.probe.machine import Probe
-from evbagent.status import DcbxStatus, PortStatus
+from evbagent.status import DcbxStatus, NeighborStatus, PortStatus
 from evbagent.wire.basic import ChassisId, PortId, SystemName
 from evbagent.wire.ethernet import ETHERTYPE_LLDP, DiscardReason, Frame, FrameDiscarded, Scope
 from evbagent.wire.lldpdu import Msap
@@ -251,6 +251,24 @@ class Port:
         probe = None if self._probe is None else self._probe.status
         lost = self._missed, self._overflowed
         return PortStatus(self.name, self.enabled, scopes, discards, *lost, probe, self.dcbx)
+
+    def neighbors(self, now: float) -> tuple[NeighborStatus, ...]:
+        """Who is known, scope by scope."""
+        return tuple(
+            NeighborStatus(
+                port=self.name,
+                scope=scope.value,
+                source=neighbor.heard.source,
+                octets=neighbor.heard.octets,
+                first_heard=neighbor.first_heard,
+                last_heard=neighbor.last_heard,
+                expires=neighbor.expires,
+                rate_limited=neighbor.rate_limited,
+                shared=neighbor.shared(now),
+            )
+            for scope, agent in self._agents.items()
+            for neighbor in agent.neighbors
+        )
 
     def _changed(self, changes: list[NeighborChange], now: float) -> list[Effect]:
         if changes and all(change.change is Change.REFRESHED for change in changes):

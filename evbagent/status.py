@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from evbagent.dcb import Dcb, DcbxMismatch, DcbxMode, DcbxSource, Finding
+from evbagent.wire.octets import MacAddress
 
 __all__ = [
     "AttachmentStatus",
@@ -20,6 +21,7 @@ __all__ = [
     "LldpCounters",
     "MacvlanMode",
     "Mode",
+    "NeighborStatus",
     "PeerStatus",
     "PortStatus",
     "ProbeStatus",
@@ -270,6 +272,24 @@ class ScopeStatus:
     too_many_neighbors: bool
     shared_identities: int
     counters: LldpCounters
+
+
+@dataclass(frozen=True, slots=True)
+class NeighborStatus:
+    """One neighbor that a port knows; `octets` is the whole frame that it sent last, the times are the loop's clock.
+
+    `rate_limited` counts frames that were one too many; `shared`: two agents take turns under its identity.
+    """
+
+    port: str
+    scope: str
+    source: MacAddress
+    octets: bytes
+    first_heard: float
+    last_heard: float
+    expires: float
+    rate_limited: int
+    shared: bool
 
 
 @dataclass(frozen=True, slots=True)

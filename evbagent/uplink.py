@@ -23,6 +23,7 @@ from evbagent.status import (
     DraftUse,
     Fallback,
     Mode,
+    NeighborStatus,
     PortStatus,
     Reason,
     ReflectiveRelay,
@@ -133,6 +134,10 @@ class Uplink:
 
     def ports(self, now: float) -> tuple[PortStatus, ...]:
         return (self._port.status(now),)
+
+    def neighbors(self, now: float) -> tuple[NeighborStatus, ...]:
+        """Who is known on its ports."""
+        return self._port.neighbors(now)
 
     # --- what happens
 

@@ -73,7 +73,7 @@ ARROWS: dict[str, set[str]] = {
     "machine": {"effects"},
     "events": {"status", "wire"},
     "effects": {"status"},
-    "status": {"dcb"},
+    "status": {"dcb", "wire"},
     "dcb": set(),
     "decode": {"wire"},
     "pcap": {"wire"},

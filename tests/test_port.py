@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from evbagent.effects import Actuated, Effect, SendFrame
 from evbagent.events import Change, LinkState, NeighborChange
 from evbagent.port import Port
+from evbagent.status import NeighborStatus
 from evbagent.wire.basic import SystemName
 from evbagent.wire.ethernet import ETHERTYPE_LLDP, Frame, Scope
 from evbagent.wire.evb import Evb
@@ -20,6 +21,7 @@ from tests.support.frames import CUSTOMER, HOST, IDENTITY, OTHER, SWITCH, Peer, 
 
 NEAREST, NON_TPMR = Scope.NEAREST_BRIDGE, Scope.NEAREST_NON_TPMR_BRIDGE
 GUEST = MacAddress.parse("52:54:00:12:34:56")
+GUEST_OF_OTHER = MacAddress.parse("52:54:00:12:34:57")
 FIRST, SECOND = evb("00 07 6E 94 14"), evb("03 05 6E 94 14")
 
 
@@ -124,6 +126,19 @@ def test_a_frame_reaches_the_agent_of_its_scope(vlan: int | None) -> None:
         made.receive(SWITCH.frame(bridge(), scope=scope), vlan, 1.0)
     assert role.changes == [(Change.ADDED, scope) for scope in Scope]
     assert [(scope.scope, scope.neighbors) for scope in made.status(1.0).scopes] == [(s.value, 1) for s in Scope]
+
+
+def test_neighbors_are_listed_with_scope_source_and_times() -> None:
+    made, _ = port()
+    switch, other = SWITCH.frame(bridge(), ttl=120), OTHER.frame(ttl=20, scope=NEAREST, source=GUEST_OF_OTHER)
+    made.receive(switch, None, 1.0)
+    made.receive(other, None, 2.0)
+    made.receive(switch, None, 3.0)
+    near, customer = made.neighbors(4.0)
+    assert near == NeighborStatus("eth0", NEAREST.value, GUEST_OF_OTHER, other, 2.0, 2.0, 22.0, 0, False)
+    assert customer == NeighborStatus("eth0", CUSTOMER.value, SWITCH.address, switch, 1.0, 3.0, 123.0, 0, False)
+    made.on_deadline(22.0)
+    assert made.neighbors(22.0) == (customer,)
 
 
 @given(st.binary(max_size=120), st.none() | st.integers(0, 4094))

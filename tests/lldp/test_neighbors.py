@@ -61,6 +61,20 @@ def test_a_refresh_starts_the_ttl_again() -> None:
     assert neighbors.deadline == 220.0
 
 
+def test_a_neighbor_tells_when_it_was_heard_first_and_last() -> None:
+    neighbors = holding(TOR)
+    (tor,) = neighbors
+    assert (tor.first_heard, tor.last_heard) == (0.0, 0.0)
+    neighbors.refresh(tor, 30.0)
+    assert (tor.first_heard, tor.last_heard) == (0.0, 30.0)
+    newer = said("tor", text="renamed")
+    neighbors.store(newer.pdu, newer.heard, 60.0)
+    assert [(tor.first_heard, tor.last_heard) for tor in neighbors] == [(0.0, 60.0)]
+    neighbors.delete(tor)
+    neighbors.store(newer.pdu, newer.heard, 90.0)
+    assert [(tor.first_heard, tor.last_heard) for tor in neighbors] == [(90.0, 90.0)]
+
+
 def test_a_full_table_takes_news_of_its_own_and_nobody_new() -> None:
     neighbors = holding(TOR, limit=1)
     other, newer = said("spine"), said("tor", text="renamed")
