@@ -1,22 +1,23 @@
-"""Frames out of a capture file, pcap or pcapng, in either byte order (draft-ietf-opsawg-pcap and -pcapng)."""
+"""Frames out of a capture file, pcap or pcapng in either byte order, and into one (draft-ietf-opsawg-pcap, -pcapng)."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from evbagent.wire.octets import Cursor, OctetsError
+from evbagent.wire.octets import Cursor, OctetsError, u16, u32
 
-__all__ = ["MAX_PACKET", "CaptureError", "frames"]
+__all__ = ["MAX_PACKET", "CaptureError", "frames", "written"]
 
 MAX_PACKET: Final = 262144  # as much as tcpdump and Wireshark ever capture of one
 _MAX_INTERFACES: Final = 65536  # as many as a packet block of old can name
 
 _Order = Literal["big", "little"]
+_MICROSECONDS: Final = b"\xa1\xb2\xc3\xd4"
 _PCAP: Final[dict[bytes, _Order]] = {
-    b"\xa1\xb2\xc3\xd4": "big",  # microseconds
+    _MICROSECONDS: "big",
     b"\xd4\xc3\xb2\xa1": "little",
     b"\xa1\xb2\x3c\x4d": "big",  # nanoseconds
     b"\x4d\x3c\xb2\xa1": "little",
@@ -91,6 +92,17 @@ def _link(link: int) -> str:
 
 
 # --- pcap
+
+
+def written(packets: Iterable[tuple[int, bytes]]) -> Iterator[bytes]:
+    """A pcap file piece by piece, its header first; each frame with the microseconds since 1970 at which it crossed.
+
+    Raises `OctetsError` for a time that the format has no room for (before 1970, from 2106 on).
+    """
+    yield _MICROSECONDS + u16(2) + u16(4) + u32(0) + u32(0) + u32(MAX_PACKET) + u32(_ETHERNET)
+    for stamp, octets in packets:
+        seconds, microseconds = divmod(stamp, 1_000_000)
+        yield u32(seconds) + u32(microseconds) + u32(len(octets)) + u32(len(octets)) + octets
 
 
 def _pcap(file: _Reader) -> Iterator[bytes]:

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evbagent.pcap import MAX_PACKET, CaptureError, frames
+from evbagent.pcap import MAX_PACKET, CaptureError, frames, written
+from evbagent.wire.octets import OctetsError
 
 ONE: Final = bytes(range(60))
 OTHER: Final = bytes(range(100, 163))  # a length that is padded to four
@@ -77,6 +78,20 @@ CAPTURES = {
 @pytest.mark.parametrize("octets", CAPTURES.values(), ids=CAPTURES.keys())
 def test_a_capture_of_any_form_gives_its_frames(octets: bytes) -> None:
     assert list(frames(octets)) == [ONE, OTHER]
+
+
+def test_a_capture_that_is_written_is_read_back_with_its_times() -> None:
+    octets = b"".join(written([(1_700_000_000_999_999, ONE), (1_700_000_001_000_000, OTHER)]))
+    assert list(frames(octets)) == [ONE, OTHER]
+    assert octets[:24] == pcap(order=">")
+    assert struct.unpack(">4I", octets[24:40]) == (1_700_000_000, 999_999, 60, 60)
+    assert struct.unpack(">4I", octets[100:116]) == (1_700_000_001, 0, 63, 63)
+
+
+@pytest.mark.parametrize("stamp", [-1, 2**32 * 1_000_000])
+def test_a_time_that_a_capture_has_no_room_for_is_refused(stamp: int) -> None:
+    with pytest.raises(OctetsError):
+        list(written([(stamp, ONE)]))
 
 
 def test_a_packet_cut_by_the_capture_is_what_was_captured_of_it() -> None:
