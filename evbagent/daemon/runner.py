@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
+from evbagent.capture import Captured, Ring
 from evbagent.daemon.journal import Journal, Level
 from evbagent.effects import Actuated, Effect, Faulted, Moved, Publish, SendFrame, SendProbe, SetHairpin, SetModes
 from evbagent.events import LinkState
@@ -81,6 +82,7 @@ class Runner:
         self._socket: Listener | None = None
         self._favored: frozenset[MacAddress] = frozenset()
         self._timer: asyncio.TimerHandle | None = None
+        self.recent = Ring()
         self._stamp = math.nan  # wall clock of the frame whose consequences are being performed
 
     @property
@@ -151,6 +153,7 @@ class Runner:
 
     def _hear(self, frames: list[Received]) -> None:
         for frame in frames:
+            self.recent.add(Captured(frame.stamp, False, frame.octets, frame.tag))
             self._stamp = frame.stamp
             effects = self._core.receive(frame.octets, frame.vlan, self._loop.time())
             if effects:
@@ -248,7 +251,9 @@ class Runner:
 
     def _send(self, effect: SendFrame) -> Actuated:
         try:
+            stamp = time.time()  # before: an answer may be stamped before the call returns
             self._listener().send(effect.octets)
+            self.recent.add(Captured(stamp, True, effect.octets))
         except OSError as error:
             return self._stayed(effect, error)
         return Actuated(effect, {})

@@ -22,9 +22,11 @@ _MR_MULTICAST: Final = 0
 _SO_ATTACH_FILTER, _SO_TIMESTAMPNS = 26, 35
 _TC_PRIO_CONTROL: Final = 7  # some drivers drop LLDP of the host at any lower priority
 _HOST, _OTHERHOST, _OUTGOING = 0, 3, 4
-_VLAN_VALID: Final = 0x10  # TP_STATUS_VLAN_VALID
+_VLAN_VALID, _TPID_VALID = 0x10, 0x40  # TP_STATUS_VLAN_VALID, TP_STATUS_VLAN_TPID_VALID
+_C_TAG: Final = 0x8100
 _VID: Final = 0x0FFF
 _AUX: Final = struct.Struct("=IIIHHHH")  # struct tpacket_auxdata
+_TAG: Final = struct.Struct("!HH")  # TPID, TCI: a tag as it stands in a frame
 _COUNTS: Final = struct.Struct("=II")  # struct tpacket_stats: frames, of which dropped
 _STAMP: Final = struct.Struct("=qq")  # struct timespec
 _LARGEST: Final = 2048
@@ -75,11 +77,15 @@ def _from(sources: Collection[MacAddress], found: tuple[int, ...], other: tuple[
 
 
 class Received(NamedTuple):
-    """One frame; `vlan` is None where it had no tag, `stamp` is the kernel's wall clock in seconds."""
+    """One frame; `vlan` is None where it had no tag, `stamp` is the kernel's wall clock in seconds.
+
+    `tag` is the tag that the kernel took out of the octets, as it stood there; empty where it took none.
+    """
 
     octets: bytes
     vlan: int | None
     stamp: float
+    tag: bytes = b""
 
 
 class PacketSocket:
@@ -181,12 +187,13 @@ class ProbeSocket(PacketSocket):
 
 
 def _received(octets: bytes, ancillary: list[tuple[int, int, bytes]]) -> Received:
-    vlan, stamp = None, 0.0
+    vlan, stamp, tag = None, 0.0, b""
     for level, kind, data in ancillary:
         if level == _SOL_PACKET and kind == _AUXDATA:
-            status, _, _, _, _, tci, _ = _AUX.unpack(data)
-            vlan = tci & _VID if status & _VLAN_VALID else None
+            status, _, _, _, _, tci, tpid = _AUX.unpack(data)
+            if status & _VLAN_VALID:
+                vlan, tag = tci & _VID, _TAG.pack(tpid if status & _TPID_VALID else _C_TAG, tci)
         elif level == socket.SOL_SOCKET and kind == _SO_TIMESTAMPNS:
             seconds, nanoseconds = _STAMP.unpack(data)
             stamp = seconds + nanoseconds / 1e9
-    return Received(octets, vlan, stamp)
+    return Received(octets, vlan, stamp, tag)

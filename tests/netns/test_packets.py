@@ -20,7 +20,7 @@ from tests.support.taps import Captured, Tap, lldp_frame
 
 pytestmark = pytest.mark.netns
 
-C_TAG: Final = u16(0x8100)
+C_TAG, S_TAG = u16(0x8100), u16(0x88A8)
 EXPERIMENTAL: Final = u16(0x88B6)
 OURS: Final = (u16(ETHERTYPE_LLDP), EXPERIMENTAL)
 kinds = pytest.mark.parametrize("everything", [False, True], ids=["ETH_P_LLDP", "ETH_P_ALL"])
@@ -155,6 +155,21 @@ def test_a_priority_tagged_frame_is_heard_as_one_of_no_vlan(everything: bool) ->
                 (received,) = await heard(lab, sock, tagged(sent, 7 << 13))
             assert not received.vlan
             assert Frame.decode(received.octets, received.vlan) == Frame.decode(sent)
+            # A socket for one protocol gets the frame after the kernel has forgotten the tag.
+            assert received.tag == (C_TAG + u16(7 << 13) if everything else b"")
+
+    asyncio.run(scene())
+
+
+@pytest.mark.parametrize("tag", [C_TAG + u16(5), S_TAG + u16(0xB007)], ids=["C-tag", "S-tag with priority"])
+def test_a_tag_that_the_kernel_took_out_is_told_as_it_stood_there(tag: bytes) -> None:
+    sent = frame(Scope.NEAREST_CUSTOMER_BRIDGE)
+
+    async def scene() -> None:
+        async with Lab(0) as lab:
+            with listening(lab, everything=True) as sock:
+                (received,) = await heard(lab, sock, sent[:12] + tag + sent[12:])
+            assert (received.octets, received.tag) == (sent, tag)
 
     asyncio.run(scene())
 
