@@ -219,9 +219,9 @@ class MetricsServer:
 
         registry = CollectorRegistry(auto_describe=False)
         host, _, port = listen.rpartition(":")
+        registry.register(Renderer(lambda: asyncio.run_coroutine_threadsafe(ask(), loop).result(_PATIENCE)))
         self._server, self._thread = start_http_server(int(port), host.strip("[]"), registry)
         self.address = f"{host}:{self._server.server_port}"
-        registry.register(Renderer(lambda: asyncio.run_coroutine_threadsafe(ask(), loop).result(_PATIENCE)))
 
     async def close(self) -> None:
         """Stop listening."""
