@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import fcntl
+import grp
 import os
 import socket
 from pathlib import Path
 from typing import Final
 
-__all__ = ["Lock", "Pulse", "replace_file"]
+__all__ = ["LocalSocket", "Lock", "Pulse", "replace_file"]
 
 _READABLE: Final = 0o644
 _PRIVATE: Final = 0o600
@@ -65,25 +66,46 @@ class Lock:
         os.close(self._descriptor)
 
 
-class Pulse:
-    """A socket that lives exactly as long as its process, so that anybody can see whether that still runs."""
+class LocalSocket:
+    """A Unix socket that listens under a path, open to those whom the path's mode and group let in.
 
-    def __init__(self, path: Path) -> None:
-        """Raises `OSError`. Only the holder of the run folder's lock makes one."""
+    Whatever stands at the path is replaced: only the holder of the run folder's lock makes one, so what stands there
+    is left of a daemon that is dead.
+    """
+
+    def __init__(self, path: Path, mode: int, *, group: str | None = None, backlog: int = 0) -> None:
+        """Raises `OSError`, and `LookupError` where there is no such group."""
         path.unlink(missing_ok=True)
         self._path = path
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
         try:
-            self._socket.bind(str(path))
-            path.chmod(_ANYBODY)
-            self._socket.listen(0)
+            self.socket.bind(str(path))
+            if group is not None:
+                os.chown(path, -1, _group(group))
+            path.chmod(mode)
+            self.socket.listen(backlog)  # until now nobody could connect, whatever the umask
         except BaseException:
-            self._socket.close()
+            self.close()
             raise
 
     def close(self) -> None:
         self._path.unlink(missing_ok=True)
-        self._socket.close()
+        self.socket.close()
+
+
+def _group(name: str) -> int:
+    try:
+        return grp.getgrnam(name).gr_gid
+    except KeyError:
+        raise LookupError(f"there is no group {name!r} on this host") from None
+
+
+class Pulse(LocalSocket):
+    """A socket that lives exactly as long as its process, so that anybody can see whether that still runs."""
+
+    def __init__(self, path: Path) -> None:
+        """Raises `OSError`."""
+        super().__init__(path, _ANYBODY)
 
     @staticmethod
     def beats(path: Path) -> bool:

@@ -1,7 +1,10 @@
 """Files that others rely on are whole, readable, and locks end with their process."""
 
+import contextlib
+import grp
 import os
 import resource
+import socket
 import stat
 import subprocess
 import sys
@@ -9,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from evbagent.linux.files import Lock, Pulse, replace_file
+from evbagent.linux.files import LocalSocket, Lock, Pulse, replace_file
 
 
 @pytest.mark.parametrize("umask", [0o000, 0o022, 0o077], ids=oct)
@@ -78,3 +81,38 @@ def test_a_pulse_that_a_crash_left_behind_does_not_beat(tmp_path: Path) -> None:
     pulse = Pulse(path)
     assert Pulse.beats(path)
     pulse.close()
+
+
+@pytest.mark.parametrize("mask", [0o000, 0o077, 0o777])
+def test_a_local_socket_has_its_mode_before_anybody_can_connect(mask: int, tmp_path: Path) -> None:
+    path = tmp_path / "api.sock"
+    before = os.umask(mask)
+    try:
+        opened = LocalSocket(path, 0o660)
+    finally:
+        os.umask(before)
+    about = path.stat()
+    assert (stat.S_IMODE(about.st_mode), about.st_gid) == (0o660, os.getegid())
+    opened.close()
+    assert not path.exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives a file to any group")
+def test_a_local_socket_belongs_to_the_group_that_may_use_it(tmp_path: Path) -> None:
+    other = next(group for group in grp.getgrall() if group.gr_gid != os.getegid())
+    with contextlib.closing(LocalSocket(tmp_path / "api.sock", 0o660, group=other.gr_name)):
+        assert (tmp_path / "api.sock").stat().st_gid == other.gr_gid
+
+
+def test_a_group_that_is_not_there_is_named_and_leaves_no_socket(tmp_path: Path) -> None:
+    with pytest.raises(LookupError, match="there is no group 'nobodys'"):
+        LocalSocket(tmp_path / "api.sock", 0o660, group="nobodys")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_local_socket_replaces_what_a_dead_process_left(tmp_path: Path) -> None:
+    path = tmp_path / "api.sock"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as left:
+        left.bind(str(path))
+    with contextlib.closing(LocalSocket(path, 0o660)), socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
+        client.connect(str(path))
