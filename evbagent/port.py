@@ -252,6 +252,12 @@ class Port:
         lost = self._missed, self._overflowed
         return PortStatus(self.name, self.enabled, scopes, discards, *lost, probe, self.dcbx)
 
+    @property
+    def own(self) -> frozenset[MacAddress]:
+        """The addresses that live here: what comes from them is ours, or a guest's, reflected."""
+        address = None if self._link is None else self._link.address
+        return self._guests if address is None else self._guests | {address}
+
     def neighbors(self, now: float) -> tuple[NeighborStatus, ...]:
         """Who is known, scope by scope."""
         return tuple(

@@ -139,6 +139,11 @@ class Uplink:
         """Who is known on its ports."""
         return self._port.neighbors(now)
 
+    @property
+    def own(self) -> frozenset[MacAddress]:
+        """The addresses of its ports and of the guests on it."""
+        return self._port.own
+
     # --- what happens
 
     def receive(self, octets: bytes, vlan: int | None, now: float, arrived: float | None = None) -> list[Effect]:

@@ -141,6 +141,13 @@ def test_neighbors_are_listed_with_scope_source_and_times() -> None:
     assert made.neighbors(22.0) == (customer,)
 
 
+def test_what_lives_on_a_port_is_its_address_and_its_guests() -> None:
+    made, _ = port()
+    assert made.own == {HOST, GUEST}
+    made.link(None, frozenset(), 1.0)
+    assert made.own == frozenset()
+
+
 @given(st.binary(max_size=120), st.none() | st.integers(0, 4094))
 def test_no_octets_raise(octets: bytes, vlan: int | None) -> None:
     made, role = port()

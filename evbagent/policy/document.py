@@ -11,7 +11,7 @@ from evbagent import __version__
 from evbagent.policy.dcbx import dcbx, peer
 from evbagent.status import AttachmentStatus, RelayStatus, UplinkStatus
 
-__all__ = ["POLICY_SCHEMA", "STATUS_SCHEMA", "Moment", "document", "status_of"]
+__all__ = ["POLICY_SCHEMA", "STATUS_SCHEMA", "Moment", "document", "status", "status_of"]
 
 POLICY_SCHEMA: Final = "evbagent/policy/1"
 STATUS_SCHEMA: Final = "evbagent/status/1"
@@ -39,6 +39,11 @@ def document(uplinks: Sequence[UplinkStatus], *, host: str, generation: int, mom
         "written_at": _timestamp(moment.wall),
         "uplinks": {uplink.name: _uplink(uplink, moment) for uplink in uplinks},
     }
+
+
+def status(uplinks: Sequence[UplinkStatus], moment: Moment) -> dict[str, Any]:
+    """The status of these uplinks at that moment."""
+    return {"schema": STATUS_SCHEMA, "uplinks": [_uplink(uplink, moment) for uplink in uplinks]}
 
 
 def status_of(policy: Mapping[str, Any], now: datetime) -> dict[str, Any]:
