@@ -19,6 +19,7 @@ from evbagent.wire.ethernet import Scope
 
 __all__ = [
     "DEFAULT_FILE",
+    "ApiSettings",
     "ConfigError",
     "EvbSettings",
     "FlapSettings",
@@ -91,6 +92,14 @@ class MetricsSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class ApiSettings:
+    """Whether the API listens, and the group that may use it beside root; None leaves the socket's group as it is."""
+
+    enabled: bool = True
+    group: Annotated[str, Meta(min_length=1, max_length=32)] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """The whole configuration."""
 
@@ -102,6 +111,7 @@ class Settings:
     flap: FlapSettings = FlapSettings()
     probe: ProbeConfig = ProbeConfig()
     metrics: MetricsSettings = MetricsSettings()
+    api: ApiSettings = ApiSettings()
     run_dir: Annotated[str, Meta(pattern="^/")] = "/run/evbagent"
     policy_file: Annotated[str, Meta(pattern="^/")] | None = None  # None: policy.json in run_dir
     system_name: Annotated[str, Meta(min_length=1, max_length=255)] | None = None  # None: the host's name
@@ -120,6 +130,11 @@ class Settings:
     def pulse_path(self) -> str:
         """The socket that whoever wants to know whether the daemon runs can connect to."""
         return f"{self.run_dir}/alive.sock"
+
+    @property
+    def api_path(self) -> str:
+        """The socket that the API listens on."""
+        return f"{self.run_dir}/api.sock"
 
 
 class _Loader(yaml.CSafeLoader):

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from evbagent.config import (
     DEFAULT_FILE,
+    ApiSettings,
     ConfigError,
     EvbSettings,
     FlapSettings,
@@ -46,6 +47,7 @@ DEFAULTS = Settings(
     evb=EvbSettings(draft=DraftUse.AUTO),
     neighbors=NeighborSettings(limit=32),
     metrics=MetricsSettings(listen="127.0.0.1:9817"),
+    api=ApiSettings(enabled=True, group=None),
     run_dir="/run/evbagent",
     policy_file=None,
     system_name=None,
@@ -56,7 +58,7 @@ EMPTY = {
     "a comment": "# later\n",
     "null": "null\n",
     "an empty mapping": "{}\n",
-    "sections that are commented out": "uplinks:\n  # eth0:\nlldp:\nevb:\nneighbors:\nmetrics:\n  # listen: null\n",
+    "sections that are commented out": "uplinks:\n  # eth0:\nlldp:\nevb:\nneighbors:\nmetrics:\n  # listen:\napi:\n",
     "sections without keys": "uplinks: {}\nlldp: {}\nneighbors: {}\nmetrics: {}\n",
 }
 
@@ -105,6 +107,7 @@ hold_up: 0.5
 flap: {limit: 2, window: 60, lockout: 30.5, longest_lockout: 90}
 probe: {enabled: false, interval: 0.5}
 metrics: {listen: "[::1]:9000"}
+api: {enabled: false, group: operators}
 run_dir: /run/other
 policy_file: /var/lib/evbagent/policy.json
 system_name: host1.example.org
@@ -125,6 +128,7 @@ def test_every_value_is_taken_as_it_is_written() -> None:
         flap=FlapSettings(2, 60.0, 30.5, 90.0),
         probe=ProbeConfig(enabled=False, interval=0.5),
         metrics=MetricsSettings("[::1]:9000"),
+        api=ApiSettings(enabled=False, group="operators"),
         run_dir="/run/other",
         policy_file="/var/lib/evbagent/policy.json",
         system_name="host1.example.org",
@@ -185,7 +189,7 @@ def test_the_default_file_is_where_distributions_put_configuration() -> None:
 
 # --- what is refused
 
-KEYS = "uplinks, lldp, evb, neighbors, hold_up, flap, probe, metrics, run_dir, policy_file, system_name"
+KEYS = "uplinks, lldp, evb, neighbors, hold_up, flap, probe, metrics, api, run_dir, policy_file, system_name"
 MODES = "auto, vepa, veb, observe"
 SCOPES = "nearest-bridge, nearest-non-tpmr-bridge, nearest-customer-bridge"
 INTERFACE = r"^[^\\s/:]{1,15}$"
@@ -361,6 +365,7 @@ settings = st.builds(
     evb=st.builds(EvbSettings, st.sampled_from(DraftUse)),
     neighbors=st.builds(NeighborSettings, st.integers(2, 1024)),
     metrics=st.builds(MetricsSettings, st.none() | st.integers(0, 65535).map(lambda port: f"localhost:{port}")),
+    api=st.builds(ApiSettings, st.booleans(), st.none() | st.sampled_from(["root", "operators"])),
     run_dir=paths,
     policy_file=st.none() | paths,
     system_name=st.none() | printable,

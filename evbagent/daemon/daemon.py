@@ -19,6 +19,8 @@ from evbagent.daemon.notify import Notifier
 from evbagent.daemon.publish import PolicyFile
 from evbagent.daemon.reactions import Reactions
 from evbagent.daemon.runner import Actuator, Runner
+from evbagent.daemon.services import NoService, Services
+from evbagent.daemon.view import View
 from evbagent.dcb import KernelDcb
 from evbagent.events import LinkState
 from evbagent.linux.capabilities import NET_ADMIN, NET_RAW, missing
@@ -130,6 +132,10 @@ class Daemon:
             self._pulse = Pulse(Path(self._settings.pulse_path))
         except OSError as error:  # too long for a socket, which takes 107 octets, or not to be replaced
             raise StartError(f"{self._settings.pulse_path} can't be made: {error}; set another run_dir") from None
+        try:
+            self._services = Services(self._settings, self._journal)
+        except NoService as error:
+            raise StartError(str(error)) from None
 
     def _start(self) -> None:
         self._links.refresh(foreign=True)
@@ -188,32 +194,19 @@ class Daemon:
     async def _serve(self) -> None:
         """Until a signal comes. What is slow to import comes last, after the first frames have left."""
         notifier = await Notifier.open(self._journal)
-        server = None
         try:
             names = ", ".join(self._uplinks)
             self._journal.log(Level.INFO, "running", uplinks=names, policy=self._settings.policy_path)
             await notifier.send(READY="1", STATUS=f"running on {names}")
-            if self._settings.metrics.listen is not None:
-                server = self._listen(self._settings.metrics.listen)
+            await self._services.open(View(self._uplinks, self._runners), self.status)
             await self._stopping.wait()
             await notifier.send(STOPPING="1")
+        except NoService as error:
+            raise StartError(str(error)) from None
         finally:
             self._leave()
-            if server is not None:
-                await server.close()
+            await self._services.close()
             notifier.close()
-
-    def _listen(self, listen: str) -> Any:
-        from evbagent.daemon.metrics import MetricsServer
-
-        try:
-            server = MetricsServer(listen, self.status)
-        except (OSError, OverflowError) as error:
-            raise StartError(
-                f"metrics can't listen on {listen}: {error}; metrics.listen names another address, null none"
-            ) from None
-        self._journal.log(Level.INFO, "metrics", url=f"http://{server.address}/metrics")
-        return server
 
     # --- links
 
@@ -348,6 +341,7 @@ class Daemon:
         self._dcb.close()
         self._events.close()
         self._route.close()
+        self._services.remove()
         self._pulse.close()
         self._lock.release()
         self._journal.log(Level.INFO, "ended", pid=os.getpid())

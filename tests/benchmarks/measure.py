@@ -6,7 +6,6 @@ import asyncio
 import subprocess
 import sys
 import time
-import urllib.request
 from functools import partial
 from typing import Any
 
@@ -16,6 +15,7 @@ from evbagent.status import MacvlanMode
 from tests.benchmarks.figures import Figure
 from tests.benchmarks.wire_end import WireEnd
 from tests.support import peers
+from tests.support.observing import scrape
 
 __all__ = ["link_up", "start", "withdrawal"]
 
@@ -106,10 +106,8 @@ async def _flip(lab: Lab, wire: WireEnd, *, relay: bool) -> None:
 
 def _reaction(lab: Lab) -> tuple[int, float]:
     """Count and sum of the agent's reaction times."""
-    with lab.host_namespace.entered():
-        text = urllib.request.urlopen("http://127.0.0.1:9817/metrics", timeout=5).read().decode()
-    values = dict(line.rsplit(" ", 1) for line in text.splitlines() if line.startswith("evbagent_reaction_seconds_"))
-    return int(float(values["evbagent_reaction_seconds_count"])), float(values["evbagent_reaction_seconds_sum"])
+    metrics = scrape(lab.host_namespace)
+    return int(metrics.sum("evbagent_reaction_seconds_count")), metrics.sum("evbagent_reaction_seconds_sum")
 
 
 def _kernel_cost(lab: Lab, repetitions: int) -> tuple[list[float], list[float], list[float]]:

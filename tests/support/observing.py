@@ -32,6 +32,8 @@ __all__ = [
 ]
 
 METRICS: Final = "127.0.0.1:9817"
+_PATIENCE: Final = 10.0  # seconds for a scrape
+_GLANCE: Final = 0.01
 _SPOKEN: Final = {MacvlanMode.VEPA: "vepa", MacvlanMode.BRIDGE: "veb"}
 
 
@@ -118,11 +120,23 @@ class Scrape:
         return [sample.labels[label] for sample in self._samples if sample.name == name and sample.value == 1]
 
 
+def _connected(host: str, port: int) -> socket.socket:
+    """The listener comes last when a daemon starts, and takes a moment to import."""
+    deadline = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            return socket.create_connection((host, port), timeout=_PATIENCE)
+        except ConnectionRefusedError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(_GLANCE)
+
+
 def scrape(namespace: Namespace, listen: str = METRICS) -> Scrape:
     """As Prometheus would, from inside that namespace."""
     host, _, port = listen.rpartition(":")
     with namespace.entered():
-        sock = socket.create_connection((host, int(port)), timeout=10)
+        sock = _connected(host, int(port))
     with contextlib.closing(http.client.HTTPConnection(host)) as connection:
         connection.sock = sock
         connection.request("GET", "/metrics")
