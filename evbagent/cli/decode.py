@@ -13,7 +13,7 @@ from evbagent.cli.exits import Exit, Format, fail, format_option
 from evbagent.decode import SCHEMA, decode
 from evbagent.pcap import CaptureError, frames
 
-__all__ = ["command"]
+__all__ = ["brief", "command", "show"]
 
 _CAPTURE_LIMIT: Final = 256 * 1024 * 1024  # octets; read as a whole
 
@@ -89,10 +89,10 @@ def _table(octets: Iterator[bytes]) -> None:
     for number, frame in enumerate(octets):
         if number:
             click.echo()
-        _show(_brief(decode(frame)), "")
+        show(brief(decode(frame)), "")
 
 
-def _brief(answer: dict[str, Any]) -> dict[str, Any]:
+def brief(answer: dict[str, Any]) -> dict[str, Any]:
     """Without what is there twice: digits of what can be read, and TLVs that have a place of their own."""
     brief = dict(answer)
     for key in ("chassis_id", "port_id"):
@@ -113,14 +113,14 @@ _ELSEWHERE: Final = (
 )
 
 
-def _show(value: dict[str, Any], indent: str) -> None:
+def show(value: dict[str, Any], indent: str) -> None:
     """Names and values, one a line; what is not there is left out."""
     present = {key: item for key, item in value.items() if not _empty(item)}
     width = max(map(len, present), default=0)
     for key, item in present.items():
         if isinstance(item, dict):
             click.echo(f"{indent}{key}:")
-            _show(item, indent + "  ")
+            show(item, indent + "  ")
         elif isinstance(item, list) and isinstance(item[0], dict):
             click.echo(f"{indent}{key}:")
             for entry in item:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,12 +11,14 @@ import msgspec
 
 from evbagent.cli.exits import Exit, Format, fail, format_option, print_json
 from evbagent.cli.settings import config_option, read
+from evbagent.cli.tables import age, width
 from evbagent.config import Settings
 from evbagent.linux.files import Pulse
 from evbagent.policy.document import status_of
 
-__all__ = ["command", "table"]
+__all__ = ["command", "require_daemon", "table"]
 
+_PIPE = 200  # columns, enough for whole lines
 _MISSHAPEN = (ValueError, LookupError, AttributeError, TypeError)  # what reading JSON of another shape may raise
 
 
@@ -32,7 +32,11 @@ def command(uplink: str | None, config: str | None, policy: str | None, form: Fo
     if policy is None:
         settings = read(config, form)
         policy = settings.policy_path
-        _require_daemon(settings, form)
+        require_daemon(
+            settings,
+            form,
+            "start it (`evbagent run`), name its configuration (--config), or read a document as it is (--policy)",
+        )
     status = _read(Path(policy), form)
     if uplink is not None:
         here = [entry["name"] for entry in status["uplinks"]]
@@ -52,13 +56,13 @@ def command(uplink: str | None, config: str | None, policy: str | None, form: Fo
             fail(Exit.FAILED, f"{policy} is no policy document of this version: {error!r}")
 
 
-def _require_daemon(settings: Settings, form: Format) -> None:
+def require_daemon(settings: Settings, form: Format, hint: str) -> None:
+    """Ends the command where no daemon has the run folder."""
     try:
         alive = Pulse.beats(Path(settings.pulse_path))
     except OSError as error:
         fail(Exit.NOT_PERMITTED, f"{settings.pulse_path} can't be reached: {error.strerror}", form=form)
     if not alive:
-        hint = "start it (`evbagent run`), name its configuration (--config), or read a document as it is (--policy)"
         fail(Exit.NOT_RUNNING, f"no daemon runs with the run folder {settings.run_dir}", hint=hint, form=form)
 
 
@@ -75,7 +79,7 @@ def _read(path: Path, form: Format) -> dict[str, Any]:
         fail(Exit.FAILED, f"{path} is no policy document of this version: {error!r}", form=form)
 
 
-def table(status: dict[str, Any], width: int | None = None) -> str:
+def table(status: dict[str, Any], columns: int | None = None) -> str:
     """The uplinks as a table, one line each, with a note below where there is more to say."""
     from rich.console import Console
     from rich.table import Table
@@ -88,17 +92,12 @@ def table(status: dict[str, Any], width: int | None = None) -> str:
     for uplink in status["uplinks"]:
         grid.add_row(*(Text(word) for word in _row(uplink)))
         notes += _notes(uplink)
-    console = Console(width=width or _width(), highlight=False)
+    console = Console(width=columns or width(_PIPE), highlight=False)
     with console.capture() as capture:
         console.print(grid)
         for note in notes:
             console.print(Text(note))
     return "".join(f"{line.rstrip()}\n" for line in capture.get().splitlines())
-
-
-def _width() -> int:
-    """A terminal's own width; a pipe gets whole lines."""
-    return shutil.get_terminal_size().columns if sys.stdout.isatty() else 200
 
 
 def _row(uplink: dict[str, Any]) -> tuple[str, ...]:
@@ -111,7 +110,7 @@ def _row(uplink: dict[str, Any]) -> tuple[str, ...]:
         uplink["effective"]["mode"],
         uplink["state"],
         uplink["reason"],
-        _age(uplink["age_seconds"]),
+        age(uplink["age_seconds"]),
         _relay(relay),
         "-" if peer is None else f"{peer['system_name'] or peer['chassis_id']} {peer['port_id']}",
         guests,
@@ -154,10 +153,3 @@ def _relay(relay: dict[str, Any]) -> str:
     if relay["operational"]:
         return "on"
     return "off" if relay["capable"] else "unable"
-
-
-def _age(seconds: float) -> str:
-    for size, unit in ((86400, "d"), (3600, "h"), (60, "m")):
-        if seconds >= size:
-            return f"{int(seconds // size)}{unit}"
-    return f"{seconds:.0f}s"

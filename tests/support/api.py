@@ -90,10 +90,10 @@ class Served:
         self._runner = runner
         self._now = now
 
-    def hear(self, octets: bytes, stamp: float = 1_700_000_000.0, tag: bytes = b"") -> None:
-        """A frame comes in."""
+    def hear(self, octets: bytes, stamp: float = 1_700_000_000.0, tag: bytes = b"", later: float = 0.0) -> None:
+        """A frame comes in, so many seconds after the start."""
         self._runner.recent.add(Captured(stamp, False, octets, tag))
-        self._runner.perform(self.uplink.receive(octets, None, self._now))
+        self._runner.perform(self.uplink.receive(octets, None, self._now + later))
 
     def unplug(self) -> None:
         """The port has no carrier any more."""
