@@ -70,7 +70,7 @@ class Entry(Machine[EntryState]):
         self._subject = subject
         self._settings = settings
         self._came_from = EntryState.OUT
-        self._allowed = self._announced = self._adopted = False
+        self._allowed = self._announced = self._link_lost = self._adopted = False
         self._since = -math.inf  # when the state was entered
         self._entries: list[float] = []  # at most `flap_limit`, the oldest first
         self._locked_until = -math.inf
@@ -88,9 +88,12 @@ class Entry(Machine[EntryState]):
             return self._since + self._settings.hold_up
         return self._locked_until if self.state is EntryState.LOCKED_OUT else math.inf
 
-    def evaluate(self, *, allowed: bool, announced: bool, now: float) -> list[Effect]:
-        """`allowed`: the evidence allows VEPA; where it no longer does, `announced` says that the switch said so."""
-        self._allowed, self._announced = allowed, announced
+    def evaluate(self, *, allowed: bool, announced: bool, now: float, link_lost: bool = False) -> list[Effect]:
+        """`allowed`: the evidence allows VEPA; where it no longer does, `announced` says that the switch said so.
+
+        `link_lost`: the link went, and all evidence with it. That is the cable's doing, and no flap of relay.
+        """
+        self._allowed, self._announced, self._link_lost = allowed, announced, link_lost
         return self.run(now)
 
     def adopt(self, now: float) -> list[Effect]:
@@ -153,7 +156,8 @@ class Entry(Machine[EntryState]):
     def _judge(self, stayed: float) -> None:
         """Whether that was a flap. The switch's word makes it none, unless it takes back what it has barely given."""
         settings = self._settings
-        if self._announced and stayed >= _PLANNED * settings.hold_up:
+        planned = self._announced and stayed >= _PLANNED * settings.hold_up
+        if planned or self._link_lost:
             self._entries.pop()
         if stayed >= settings.flap_window:
             self._lockout = settings.lockout

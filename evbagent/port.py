@@ -67,6 +67,7 @@ class Port:
         self._probe = probe
         self._dcbx = Discovery(name)
         self._missed = self._overflowed = 0
+        self.links_lost = 0  # how often the link went down, or was another one than before
         self._shared: frozenset[Msap] = frozenset()
         self.vital: frozenset[MacAddress] = frozenset()  # sources of EVB neighbors: their frames must not be lost
         self._discards: Counter[DiscardReason] = Counter()
@@ -145,6 +146,7 @@ class Port:
         return effects
 
     def _clear(self, now: float) -> list[Effect]:
+        self.links_lost += 1
         return [*self._role.clear(now), *self._dcbx.clear()]
 
     def dcb(self, kernel: KernelDcb | None) -> list[Effect]:

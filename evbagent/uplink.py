@@ -95,6 +95,7 @@ class Uplink:
         self._probing = False
         self._unproven = False  # the probe runs, and has not yet said anything since it began to
         self._suspect = False
+        self._links_lost = 0
         self._entry = Entry(name, entry)
         self._decision = self._decide()
         self._since = (now, Mode.VEB, State.DOWN, Reason.NO_PEER)
@@ -278,7 +279,8 @@ class Uplink:
         proven = self._entry.inside or not self._unproven
         allowed = self._decision.mode is Mode.VEPA and self._port.enabled and proven
         announced = self._decision.reason is Reason.RR_WITHDRAWN
-        effects = [*effects, *self._entry.evaluate(allowed=allowed, announced=announced, now=now)]
+        lost, self._links_lost = self._port.links_lost > self._links_lost, self._port.links_lost
+        effects += self._entry.evaluate(allowed=allowed, announced=announced, now=now, link_lost=lost)
         modes = [] if self._waits_for_proof else self._attachments.wishes(self._wanted, now)
         if modes:  # what becomes of them is told when it is known
             return [*modes, *effects]

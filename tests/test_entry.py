@@ -15,7 +15,7 @@ from tests.lldp.edges import Watched
 
 OUT, HOLDING, IN, LOCKED = EntryState
 Step = tuple[float, str]
-YES, NO, SAID, TIME, ADOPT = "allowed", "lost", "announced", "time", "adopt"
+YES, NO, SAID, LINK, TIME, ADOPT = "allowed", "lost", "announced", "link lost", "time", "adopt"
 FAST: Final = EntrySettings(hold_up=3.0, flap_limit=3, flap_window=600.0, lockout=600.0, longest_lockout=2000.0)
 
 
@@ -37,7 +37,7 @@ def play(machine: Entry, steps: list[Step]) -> list[EntryState]:
         else:
             if what != TIME:
                 allowed, announced = what == YES, what == SAID
-            machine.evaluate(allowed=allowed, announced=announced, now=now)
+            machine.evaluate(allowed=allowed, announced=announced, now=now, link_lost=what == LINK)
         states.append(machine.state)
     return states
 
@@ -123,6 +123,11 @@ def test_a_planned_withdrawal_is_no_flap() -> None:
     machine = entry()
     steps = [step for n in range(8) for step in [(40.0 * n, YES), (40.0 * n + 3, TIME), (40.0 * n + 33, SAID)]]
     assert play(machine, steps) == [HOLDING, IN, OUT] * 8
+
+
+def test_a_cable_that_is_pulled_is_no_flap_of_relay() -> None:
+    machine = entry()
+    assert play(machine, flaps(8, apart=5.0, end=LINK)) == [HOLDING, IN, OUT] * 8
 
 
 def test_a_switch_that_takes_back_what_it_has_barely_given_flaps_whatever_it_announces() -> None:

@@ -745,6 +745,19 @@ def test_relay_that_flaps_every_few_seconds_is_locked_out() -> None:
     assert Moved("decision", "eth0", "rr_withdrawn", "flap_lockout", why) in host.done
 
 
+def test_a_cable_that_is_pulled_again_and_again_locks_nobody_out() -> None:
+    host = Host({7: BRIDGE, 8: BRIDGE}, entry=PATIENT)
+    for turn in range(8):
+        host.port = PORT
+        host.looks(10.0 * turn)
+        host.hears(GRANTED, 10.0 * turn)
+        host.waits(10.0 * turn + 5.0)
+        assert (host.modes[7], host.status.state) == (VEPA, State.SETTLED)
+        host.port = replace(PORT, carrier=False)
+        host.looks(10.0 * turn + 5.0)
+        assert host.modes[7] is BRIDGE
+
+
 def test_a_guest_that_comes_while_the_others_wait_waits_too() -> None:
     host = patient()
     host.modes[9] = VEPA

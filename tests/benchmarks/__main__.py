@@ -11,11 +11,11 @@ from pathlib import Path
 
 from evbagent.lab.namespaces import privileged
 from tests.benchmarks.figures import Figure, markdown, rows
-from tests.benchmarks.measure import link_up, start, withdrawal
+from tests.benchmarks.measure import flood, link_up, start, withdrawal
 
 
 async def _all(repetitions: int, sizes: list[int]) -> list[Figure]:
-    figures = [*await start(repetitions), *await link_up(repetitions)]
+    figures = [*await start(repetitions), *await link_up(repetitions), *await flood(repetitions)]
     for size in sizes:
         figures += await withdrawal(size, repetitions)
     return figures

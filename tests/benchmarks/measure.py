@@ -9,15 +9,19 @@ import time
 from functools import partial
 from typing import Any
 
+from evbagent.client import Client
 from evbagent.lab import Lab, topology
 from evbagent.linux.rtnetlink import RouteSocket
 from evbagent.status import MacvlanMode
+from evbagent.wire.octets import MacAddress
 from tests.benchmarks.figures import Figure
 from tests.benchmarks.wire_end import WireEnd
 from tests.support import peers
+from tests.support.load import Flood
 from tests.support.observing import scrape
+from tests.support.taps import Tap, lldp_frame
 
-__all__ = ["link_up", "start", "withdrawal"]
+__all__ = ["flood", "link_up", "start", "withdrawal"]
 
 _MS = 1000.0
 _PATIENCE = 10.0
@@ -77,6 +81,8 @@ async def withdrawal(attachments: int, repetitions: int) -> list[Figure]:
     """Kernel receive stamp of the withdrawal to the last mode read back, beside the kernel's own cost of the change."""
     samples = []
     async with Lab(attachments) as lab:
+        lab.agent.settings |= {"hold_up": 0, "flap": {"limit": 100}}
+        lab.switch.set_hairpin(on=True)
         wire = WireEnd(lab.switch_namespace)
         await lab.agent.start()
         await lab.until(lambda: lab.agent.policy is not None, _PATIENCE, "the agent")
@@ -95,6 +101,52 @@ async def withdrawal(attachments: int, repetitions: int) -> list[Figure]:
     figures = [Figure(name + "withdrawal, stamp to modes read back", samples, beside), Figure(beside, kernel)]
     figures.append(Figure(name + "pyroute2, one request each", library, beside))
     return figures + ([Figure(name + "ip -batch", tool, beside)] if tool else [])
+
+
+async def flood(repetitions: int) -> list[Figure]:
+    """What the daemon answers while strangers flood the port at full rate, and the withdrawal in the middle of it."""
+    busy, reactions = [], []
+    frames = [_stranger(number) for number in range(50_000)]
+    async with Lab(2) as lab:
+        lab.agent.settings |= {"hold_up": 0, "flap": {"limit": 100}}
+        await lab.switch.start()
+        await lab.agent.start()
+        client = Client(lab.agent.run_dir / "api.sock")
+        await lab.until(lambda: lab.all_in(MacvlanMode.VEPA), _PATIENCE, "VEPA")
+        quiet = [await asyncio.to_thread(_answer, client) for _ in range(repetitions)]
+        for _ in range(max(1, repetitions // 4)):
+            with Tap(lab.switch_namespace, topology.SWITCH_PORT) as tap:
+                storm = Flood(tap, frames, 200_000)
+                storm.start()
+                await lab.until(lambda: storm.sent > 20_000, _PATIENCE, "the flood")  # noqa: B023
+                before = await asyncio.to_thread(_reaction, lab)
+                while storm.sent < 100_000:
+                    busy.append(await asyncio.to_thread(_answer, client))
+                lab.switch.offer(relay=False)
+                await lab.until(lambda: lab.all_in(MacvlanMode.BRIDGE), _PATIENCE, "VEB")
+                after = await asyncio.to_thread(_reaction, lab)
+                reactions.append((after[1] - before[1]) * _MS)
+                await lab.until(lambda: storm.over, 6 * _PATIENCE, "the end of the flood")  # noqa: B023
+            lab.switch.offer(relay=True)
+            await lab.until(lambda: lab.all_in(MacvlanMode.VEPA), _PATIENCE, "VEPA again")
+    beside = "an answer of the API, quiet"
+    name = "in a flood of 50,000 neighbors: "
+    return [
+        Figure(name + "an answer of the API", busy, beside),
+        Figure(beside, quiet),
+        Figure(name + "withdrawal, stamp to modes read back", reactions),
+    ]
+
+
+def _stranger(number: int) -> bytes:
+    address = MacAddress(b"\x02\x66" + number.to_bytes(4, "big"))
+    return lldp_frame(address, chassis=address)
+
+
+def _answer(client: Client) -> float:
+    began = time.perf_counter()
+    client.neighbors()
+    return (time.perf_counter() - began) * _MS
 
 
 async def _flip(lab: Lab, wire: WireEnd, *, relay: bool) -> None:

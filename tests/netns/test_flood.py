@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -16,6 +15,7 @@ from evbagent.lab.topology import SWITCH_PORT
 from evbagent.status import MacvlanMode
 from evbagent.wire.ethernet import ETHERTYPE_LLDP, Frame, Scope
 from evbagent.wire.octets import MacAddress
+from tests.support.load import Flood
 from tests.support.observing import bridged, said, sampled, scrape
 from tests.support.taps import Tap, lldp_frame
 
@@ -49,27 +49,6 @@ FLOODS: Final[dict[str, tuple[Callable[[int], bytes], int]]] = {
     "50,000 neighbors": (distinct, 50_000),
     "junk": (junk, 1_000),
 }
-
-
-class Flood:
-    """Frames at full rate out of the switch's port, from a thread, so that the test goes on meanwhile."""
-
-    def __init__(self, tap: Tap, frames: list[bytes], count: int) -> None:
-        self._tap, self._frames, self._count = tap, frames, count
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self.sent = 0
-
-    def start(self) -> None:
-        self._thread.start()
-
-    @property
-    def over(self) -> bool:
-        return not self._thread.is_alive()
-
-    def _run(self) -> None:
-        for number in range(self._count):
-            self._tap.send(self._frames[number % len(self._frames)])
-            self.sent += 1
 
 
 def memory(pid: int) -> int:
