@@ -7,7 +7,18 @@ from dataclasses import dataclass
 
 from evbagent.status import MacvlanMode, UplinkStatus
 
-__all__ = ["Actuated", "Effect", "Faulted", "Moved", "Publish", "SendFrame", "SendProbe", "SetHairpin", "SetModes"]
+__all__ = [
+    "Actuated",
+    "Effect",
+    "Faulted",
+    "Moved",
+    "Publish",
+    "SendFrame",
+    "SendProbe",
+    "SetHairpin",
+    "SetModes",
+    "latest",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,3 +103,11 @@ class Actuated:
     modes: Mapping[int, MacvlanMode] | None = None
     hairpin: bool | None = None
     at: float | None = None
+
+
+def latest(effects: list[Effect]) -> list[Effect]:
+    """Wishes in their order, without frames that a later one of the same agent has made stale."""
+    if len(effects) < 2:
+        return effects
+    last = {(e.port, e.scope): e for e in effects if isinstance(e, SendFrame)}
+    return [e for e in effects if not isinstance(e, SendFrame) or last[e.port, e.scope] is e]

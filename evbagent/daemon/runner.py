@@ -12,7 +12,18 @@ from typing import Protocol
 
 from evbagent.capture import Captured, Ring
 from evbagent.daemon.journal import Journal, Level
-from evbagent.effects import Actuated, Effect, Faulted, Moved, Publish, SendFrame, SendProbe, SetHairpin, SetModes
+from evbagent.effects import (
+    Actuated,
+    Effect,
+    Faulted,
+    Moved,
+    Publish,
+    SendFrame,
+    SendProbe,
+    SetHairpin,
+    SetModes,
+    latest,
+)
 from evbagent.events import LinkState
 from evbagent.linux.listener import Listener
 from evbagent.linux.packets import Received
@@ -108,11 +119,11 @@ class Runner:
 
     def perform(self, effects: list[Effect]) -> None:
         """Make wishes true in their order, tell the core what became of them, and arm the timer."""
-        queue = _latest(effects)
+        queue = latest(effects)
         while queue:
             outcome = self._perform(queue.pop(0))
             if outcome is not None:
-                queue = _latest([*queue, *self._core.actuated(outcome, self._loop.time())])
+                queue = latest([*queue, *self._core.actuated(outcome, self._loop.time())])
         self._rearm()
 
     def release(self) -> None:
@@ -278,11 +289,3 @@ class Runner:
         if error.errno not in (errno.ENETDOWN, errno.ENXIO, errno.ENODEV):
             self._journal.log(Level.WARNING, "a frame did not leave", port=self.name, error=error)
         return Actuated(effect, {effect.port: error.errno or errno.EIO})
-
-
-def _latest(effects: list[Effect]) -> list[Effect]:
-    """Wishes in their order, without frames that a later one of the same agent has made stale."""
-    if len(effects) < 2:
-        return effects
-    last = {(e.port, e.scope): e for e in effects if isinstance(e, SendFrame)}
-    return [e for e in effects if not isinstance(e, SendFrame) or last[e.port, e.scope] is e]
