@@ -27,6 +27,7 @@ __all__ = [
     "MetricsSettings",
     "NeighborSettings",
     "ProbeConfig",
+    "RecordSettings",
     "Settings",
     "load",
 ]
@@ -100,6 +101,14 @@ class ApiSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class RecordSettings:
+    """Where what comes in is written down, one file an uplink of at most `limit` MiB; None records nothing."""
+
+    folder: Annotated[str, Meta(pattern="^/")] | None = None
+    limit: Annotated[int, Meta(ge=1, le=4096)] = 64
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """The whole configuration."""
 
@@ -112,6 +121,7 @@ class Settings:
     probe: ProbeConfig = ProbeConfig()
     metrics: MetricsSettings = MetricsSettings()
     api: ApiSettings = ApiSettings()
+    record: RecordSettings = RecordSettings()
     run_dir: Annotated[str, Meta(pattern="^/")] = "/run/evbagent"
     policy_file: Annotated[str, Meta(pattern="^/")] | None = None  # None: policy.json in run_dir
     system_name: Annotated[str, Meta(min_length=1, max_length=255)] | None = None  # None: the host's name

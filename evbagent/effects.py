@@ -17,6 +17,7 @@ __all__ = [
     "SendProbe",
     "SetHairpin",
     "SetModes",
+    "Wish",
     "latest",
 ]
 
@@ -86,7 +87,8 @@ class Faulted:
     detail: str
 
 
-Effect = SendFrame | SendProbe | SetModes | SetHairpin | Publish | Moved | Faulted
+Wish = SendFrame | SendProbe | SetModes | SetHairpin
+Effect = Wish | Publish | Moved | Faulted
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +100,7 @@ class Actuated:
     loop's clock right before the probe was handed to the kernel, None where nobody looked.
     """
 
-    effect: SendFrame | SendProbe | SetModes | SetHairpin
+    effect: Wish
     errors: Mapping[int, int]
     modes: Mapping[int, MacvlanMode] | None = None
     hairpin: bool | None = None

@@ -53,10 +53,13 @@ ROOT = "evbagent"  # the version
 ARROWS: dict[str, set[str]] = {
     # layer -> what it may import besides itself; what those import may be imported too
     "__main__": {"cli"},
-    "cli": {"daemon", "lab", "decode", "pcap", "client"},
+    "cli": {"daemon", "lab", "decode", "pcap", "client", "replay"},
     "client": {"shapes"},
     "lab": {"daemon", "switchport"},
-    "daemon": {"config", "linux", "policy", "uplink", "capture", "answers"},
+    "daemon": {"config", "linux", "policy", "uplink", "capture", "answers", "recording"},
+    "replay": {"recording"},
+    "recording": {"uplink", "plain", ROOT},
+    "plain": {"wire"},
     "config": {"uplink"},
     "uplink": {"port", "evb", "decision", "entry", "attachments"},
     "attachments": {"drift", "effects"},

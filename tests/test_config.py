@@ -20,6 +20,7 @@ from evbagent.config import (
     MetricsSettings,
     NeighborSettings,
     ProbeConfig,
+    RecordSettings,
     Settings,
     load,
     observing,
@@ -48,6 +49,7 @@ DEFAULTS = Settings(
     neighbors=NeighborSettings(limit=32),
     metrics=MetricsSettings(listen="127.0.0.1:9817"),
     api=ApiSettings(enabled=True, group=None),
+    record=RecordSettings(folder=None, limit=64),
     run_dir="/run/evbagent",
     policy_file=None,
     system_name=None,
@@ -108,6 +110,7 @@ flap: {limit: 2, window: 60, lockout: 30.5, longest_lockout: 90}
 probe: {enabled: false, interval: 0.5}
 metrics: {listen: "[::1]:9000"}
 api: {enabled: false, group: operators}
+record: {folder: /var/lib/evbagent/recordings, limit: 8}
 run_dir: /run/other
 policy_file: /var/lib/evbagent/policy.json
 system_name: host1.example.org
@@ -129,6 +132,7 @@ def test_every_value_is_taken_as_it_is_written() -> None:
         probe=ProbeConfig(enabled=False, interval=0.5),
         metrics=MetricsSettings("[::1]:9000"),
         api=ApiSettings(enabled=False, group="operators"),
+        record=RecordSettings("/var/lib/evbagent/recordings", 8),
         run_dir="/run/other",
         policy_file="/var/lib/evbagent/policy.json",
         system_name="host1.example.org",
@@ -189,7 +193,7 @@ def test_the_default_file_is_where_distributions_put_configuration() -> None:
 
 # --- what is refused
 
-KEYS = "uplinks, lldp, evb, neighbors, hold_up, flap, probe, metrics, api, run_dir, policy_file, system_name"
+KEYS = "uplinks, lldp, evb, neighbors, hold_up, flap, probe, metrics, api, record, run_dir, policy_file, system_name"
 MODES = "auto, vepa, veb, observe"
 SCOPES = "nearest-bridge, nearest-non-tpmr-bridge, nearest-customer-bridge"
 INTERFACE = r"^[^\\s/:]{1,15}$"
@@ -290,6 +294,12 @@ REFUSALS: dict[str, tuple[str, str]] = {
         "metrics: {listen: 9817}",
         "1: metrics.listen: 9817 is not possible: Expected 'str | null', got 'int'",
     ),
+    "a relative folder": (
+        "record: {folder: here}",
+        "1: record.folder: 'here' is not possible: Expected 'str' matching regex '^/'",
+    ),
+    "room for nothing": ("record: {limit: 0}", "1: record.limit: 0 is not possible: Expected 'int' >= 1"),
+    "room without end": ("record: {limit: 4097}", "1: record.limit: 4097 is not possible: Expected 'int' <= 4096"),
     "an empty name": ("system_name: ''", "1: system_name: '' is not possible: Expected 'str' of length >= 1"),
     "a name too long": (
         f"system_name: {'x' * 256}",
@@ -366,6 +376,7 @@ settings = st.builds(
     neighbors=st.builds(NeighborSettings, st.integers(2, 1024)),
     metrics=st.builds(MetricsSettings, st.none() | st.integers(0, 65535).map(lambda port: f"localhost:{port}")),
     api=st.builds(ApiSettings, st.booleans(), st.none() | st.sampled_from(["root", "operators"])),
+    record=st.builds(RecordSettings, st.none() | paths, st.integers(1, 4096)),
     run_dir=paths,
     policy_file=st.none() | paths,
     system_name=st.none() | printable,

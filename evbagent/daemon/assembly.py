@@ -1,4 +1,4 @@
-"""An uplink's core as the configuration wants it, with all that is random in it drawn here."""
+"""What an uplink's core is made of, as the configuration wants it; all that is random in it is drawn here."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from evbagent.lldp.agent import AgentSettings
 from evbagent.lldp.timers import TransmitSettings
 from evbagent.port import Identity
 from evbagent.probe.attempt import ProbeSettings
-from evbagent.probe.machine import Probe
+from evbagent.recording import Origin, ProbeOrigin
 from evbagent.status import ConfiguredMode
-from evbagent.uplink import Uplink, UplinkSettings
+from evbagent.uplink import UplinkSettings
 from evbagent.wire.ethernet import Scope
 
 __all__ = ["Assembly"]
@@ -23,32 +23,32 @@ _PHASES: Final = (0.25, 1.0)  # shares of the interval between which a port's pe
 
 
 class Assembly:
-    """Makes cores; the key that signs probes is the same for all of them, and new with each start."""
+    """Says what cores are made of; the key that signs probes is the same for all of them, and new with each start."""
 
     def __init__(self, settings: Settings, identity: Identity) -> None:
         self._settings = settings
         self._identity = identity
         self._key = os.urandom(_KEY_OCTETS)
 
-    def uplink(self, name: str, wanted: UplinkSettings, now: float) -> Uplink:
+    def origin(self, name: str, wanted: UplinkSettings) -> Origin:
+        """What the core of that uplink is made of."""
         settings = self._settings
-        return Uplink(
+        return Origin(
             name,
             wanted,
             self._identity,
             self._agents(wanted, random.uniform(*_PHASES)),
-            now,
             settings.entry,
             draft=settings.evb.draft,
-            probe=self._probe(name, wanted),
+            probe=self._probe(wanted),
         )
 
-    def _probe(self, name: str, wanted: UplinkSettings) -> Probe | None:
+    def _probe(self, wanted: UplinkSettings) -> ProbeOrigin | None:
         """None where nothing may be sent, or the operator wants none."""
         probe = self._settings.probe
         if not probe.enabled or wanted.mode is ConfiguredMode.OBSERVE:
             return None
-        return Probe(name, self._key, os.urandom(_SEED_OCTETS), ProbeSettings(interval=probe.interval))
+        return ProbeOrigin(self._key, os.urandom(_SEED_OCTETS), ProbeSettings(interval=probe.interval))
 
     def _agents(self, uplink: UplinkSettings, phase: float) -> dict[Scope, AgentSettings]:
         """What a port's LLDP agents are told; `phase` is a share of the interval, the same for all agents of a port.

@@ -18,6 +18,7 @@ from evbagent.daemon.journal import Journal, Level
 from evbagent.daemon.notify import Notifier
 from evbagent.daemon.publish import PolicyFile
 from evbagent.daemon.reactions import Reactions
+from evbagent.daemon.record import Recorder, Recording
 from evbagent.daemon.runner import Actuator, Runner
 from evbagent.daemon.services import NoService, Services
 from evbagent.daemon.view import View
@@ -84,6 +85,7 @@ class Daemon:
         self._only = tuple(only)
         self._wrap = actuator
         self._uplinks: dict[str, Uplink] = {}
+        self._cores: dict[str, Uplink | Recording] = {}  # the same, as they are told what comes in
         self._runners: dict[str, Runner] = {}
         self._reactions = Reactions()
         self._lock = Lock(Path(settings.run_dir) / "evbagent.lock")
@@ -103,6 +105,7 @@ class Daemon:
         self._loop.set_exception_handler(self._on_bug)
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             self._loop.add_signal_handler(number, self._stopping.set)
+        self._recorder = Recorder(self._settings.record, self._journal)
         self._route, self._events = RouteSocket(), LinkEvents()
         self._links = LinkTable(self._route)
         self._dcb = DcbWatch(DcbSocket(), self._on_dcb, self._journal)
@@ -146,10 +149,10 @@ class Daemon:
         now = self._loop.time()
         actuator = self._wrap(Kernel(self._route, self._links))
         for name, settings in chosen.items():
-            uplink = assembly.uplink(name, settings, now)
-            self._uplinks[name] = uplink
+            origin = assembly.origin(name, settings)
+            self._uplinks[name], self._cores[name] = self._recorder.begin(origin, now)
             self._runners[name] = Runner(
-                uplink,
+                self._cores[name],
                 actuator,
                 self._journal,
                 publish=self._policy.changed,
@@ -277,11 +280,11 @@ class Daemon:
                 self._journal.log(Level.WARNING, "no socket on the uplink", uplink=name, error=error)
                 port = None
                 runner.attach(None, everything=False)
-            runner.perform(self._uplinks[name].link(port, attachments, self._loop.time(), addresses))
+            runner.perform(self._cores[name].link(port, attachments, self._loop.time(), addresses))
             self._dcb.look(name, port)
 
     def _on_dcb(self, name: str, answer: KernelDcb | None) -> None:
-        self._runners[name].perform(self._uplinks[name].dcb(answer, self._loop.time()))
+        self._runners[name].perform(self._cores[name].dcb(answer, self._loop.time()))
 
     def _attachments(self, name: str) -> list[LinkState]:
         """Those on the interface that the uplink is, or was last, whatever that is called now."""
@@ -291,7 +294,7 @@ class Daemon:
     def _give_up(self, name: str, runner: Runner) -> None:
         """The name is another interface's now: guests on the former one must not stay where nobody watches."""
         runner.attach(None, everything=False)
-        runner.perform(self._uplinks[name].link(None, self._attachments(name), self._loop.time()))
+        runner.perform(self._cores[name].link(None, self._attachments(name), self._loop.time()))
 
     # --- what is told
 
@@ -344,6 +347,7 @@ class Daemon:
         self._services.remove()
         self._pulse.close()
         self._lock.release()
+        self._recorder.close()
         self._journal.log(Level.INFO, "ended", pid=os.getpid())
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import grp
 import os
@@ -9,7 +10,7 @@ import socket
 from pathlib import Path
 from typing import Final
 
-__all__ = ["LocalSocket", "Lock", "Pulse", "replace_file"]
+__all__ = ["LocalSocket", "Lock", "Pulse", "begin_file", "replace_file"]
 
 _READABLE: Final = 0o644
 _PRIVATE: Final = 0o600
@@ -31,6 +32,18 @@ def replace_file(path: Path, content: bytes) -> None:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def begin_file(path: Path) -> int:
+    """The descriptor of a new file that its owner alone may read; what had its name before is PATH.1 from now on.
+
+    Raises `OSError`.
+    """
+    with contextlib.suppress(FileNotFoundError):
+        path.replace(path.with_name(f"{path.name}.1"))
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, _PRIVATE)
+    os.fchmod(descriptor, _PRIVATE)
+    return descriptor
 
 
 class Lock:
