@@ -9,7 +9,9 @@ from typing import Any, NoReturn
 import click
 import msgspec
 
-__all__ = ["Exit", "Format", "fail", "format_option", "print_json"]
+from evbagent.wire.basic import printable
+
+__all__ = ["Exit", "Format", "fail", "format_option", "print_json", "say"]
 
 
 class Exit(IntEnum):
@@ -34,12 +36,17 @@ def print_json(value: Any) -> None:
     click.echo(msgspec.json.format(msgspec.json.encode(value), indent=2))
 
 
+def say(line: str, *, err: bool = False) -> None:
+    """One line, whatever others have put in it."""
+    click.echo(printable(line.rstrip().encode("utf-8", "backslashreplace")), err=err)
+
+
 def fail(code: Exit, message: str, *, hint: str | None = None, form: Format = "table") -> NoReturn:
     """Say what is wrong, and the cure where there is one, and end."""
     if form == "json":
         print_json({"error": {"code": code.name.lower(), "message": message, "hint": hint}})
     else:
-        click.echo(f"evbagent: {message}", err=True)
+        say(f"evbagent: {message}", err=True)
         if hint is not None:
-            click.echo(f"  {hint}", err=True)
+            say(f"  {hint}", err=True)
     sys.exit(code)
