@@ -15,7 +15,7 @@ from evbagent.events import Loss, ProbeEvidence, ProbeFailure, RelayEvidence
 from evbagent.status import Backend, ConfiguredMode, Mode, Reason, ReflectiveRelay
 from evbagent.wire.evb import EvbMode
 
-__all__ = ["ROWS", "Decision", "Facts", "Policy", "Row", "decide", "policy_of", "probe_is_asked"]
+__all__ = ["ROWS", "Decision", "Facts", "Policy", "Row", "before", "decide", "policy_of", "probe_is_asked"]
 
 
 class Policy(Enum):
@@ -82,7 +82,11 @@ class Facts:
 @dataclass(frozen=True, slots=True)
 class Row:
     """One row: its numbers in the table of the protocol notes (ours begin at 21), to whom it applies, when, and what
-    follows."""
+    follows.
+
+    `sentence`, of which no two are the same, says what is so; `cure` what would have to change for VEPA, None where it
+    is VEPA. Both are shown to operators as they stand.
+    """
 
     numbers: tuple[int, ...]
     policies: frozenset[Policy]
@@ -90,6 +94,7 @@ class Row:
     mode: Mode
     reason: Reason
     sentence: str
+    cure: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +118,17 @@ ROWS: Final[tuple[Row, ...]] = (
         Mode.VEB,
         Reason.RR_FORCED_BY_BRIDGE,
         "the switch announces relay although nobody asked for it, and the policy is not to use it",
+        "set mode: auto, and reflective_relay: auto or passive, on this uplink; or turn relay off at the switch port",
     ),
-    Row((9, 10), frozenset({Policy.NO}), lambda _: True, Mode.VEB, Reason.POLICY, "the policy is not to use relay"),
+    Row(
+        (9, 10),
+        frozenset({Policy.NO}),
+        lambda _: True,
+        Mode.VEB,
+        Reason.POLICY,
+        "the policy is not to use relay",
+        "set mode: auto and reflective_relay: auto on this uplink",
+    ),
     Row(
         (8,),
         _USES,
@@ -122,6 +136,7 @@ ROWS: Final[tuple[Row, ...]] = (
         Mode.VEB,
         Reason.MULTIPLE_PEERS,
         "more than one neighbor speaks EVB: it is unknown which of them the port belongs to",
+        "leave one neighbor with EVB on the link: look for a hub, or a bridge in between that floods LLDP",
     ),
     Row(
         (6,),
@@ -130,6 +145,7 @@ ROWS: Final[tuple[Row, ...]] = (
         Mode.VEB,
         Reason.PEER_IS_STATION,
         "the neighbor is an EVB station, as this host is, and no bridge",
+        "connect the uplink to a switch port with EVB; two hosts cannot reflect for each other",
     ),
     Row(
         (7,),
@@ -138,6 +154,7 @@ ROWS: Final[tuple[Row, ...]] = (
         Mode.VEB,
         Reason.PEER_MODE,
         "the neighbor's EVB mode is neither bridge nor station",
+        "make the switch port an EVB bridge port",
     ),
     Row(
         (17,),
@@ -146,6 +163,7 @@ ROWS: Final[tuple[Row, ...]] = (
         Mode.VEB,
         Reason.RR_WITHDRAWN,
         "the switch had relay on and has withdrawn it",
+        "find out at the switch why it took relay back; guests go into VEPA when it announces relay again",
     ),
     Row(
         (20,),
@@ -154,6 +172,7 @@ ROWS: Final[tuple[Row, ...]] = (
         Mode.VEB,
         Reason.RR_CONTRADICTS,
         "relay is to be assumed, and the switch says that it is off",
+        "allow reflective relay on the switch port, which is asked for it",
     ),
     Row(
         (22,),
@@ -162,6 +181,7 @@ ROWS: Final[tuple[Row, ...]] = (
         Mode.VEB,
         Reason.PROBE_FAILED,
         "the switch says that it reflects, and the frames of the probe no longer come back",
+        "find out at the switch why the port no longer reflects; guests go into VEPA when the frames come back",
     ),
     Row(
         (23,),
@@ -170,6 +190,7 @@ ROWS: Final[tuple[Row, ...]] = (
         Mode.VEB,
         Reason.PORT_SECURITY_SUSPECTED,
         "the switch says that it reflects, and no probe has come back: it does not forward yet, or secures its port",
+        "wait until the port forwards, or allow it one more address; probe.enabled: false believes the switch's word",
     ),
     Row(
         (22,),
@@ -178,6 +199,7 @@ ROWS: Final[tuple[Row, ...]] = (
         Mode.VEB,
         Reason.PROBE_FAILED,
         "relay is to be assumed, and the frames of the probe do not come back",
+        "turn reflective relay (hairpin) on at the switch port; guests go into VEPA when the frames come back",
     ),
     Row(
         (22,),
@@ -186,6 +208,7 @@ ROWS: Final[tuple[Row, ...]] = (
         Mode.VEB,
         Reason.PROBE_FAILED,
         "the frames of the probe came back, and do so no more",
+        "turn reflective relay (hairpin) on at the switch port; guests go into VEPA when the frames come back",
     ),
     Row(
         (21,),
@@ -194,6 +217,7 @@ ROWS: Final[tuple[Row, ...]] = (
         Mode.VEPA,
         Reason.PROBE_PROVEN,
         "the switch has fallen silent, and the frames of the probe still come back",
+        None,
     ),
     Row(
         (18,),
@@ -202,6 +226,7 @@ ROWS: Final[tuple[Row, ...]] = (
         Mode.VEB,
         Reason.PEER_LOST,
         "the switch that had relay on is no longer heard with EVB",
+        "look at the switch's LLDP agent, the port and the cable; guests go into VEPA when the switch is heard again",
     ),
     Row(
         (5, 16),
@@ -210,6 +235,7 @@ ROWS: Final[tuple[Row, ...]] = (
         Mode.VEB,
         Reason.RR_INCONSISTENT,
         "the switch says that relay is on and that the port cannot do it",
+        "correct the switch port: it sets RRCTR and not RRCAP, so relay is forced on, or its EVB is broken",
     ),
     Row(
         (14,),
@@ -218,6 +244,7 @@ ROWS: Final[tuple[Row, ...]] = (
         Mode.VEB,
         Reason.RR_NOT_REQUESTED,
         "the switch speaks draft EVB on a scope that lldp.transmit does not name, so it can't be asked",
+        "name that scope in lldp.transmit",
     ),
     Row(
         (4,),
@@ -226,6 +253,7 @@ ROWS: Final[tuple[Row, ...]] = (
         Mode.VEB,
         Reason.HOLDING_UP,
         "relay is announced, but the switch has not yet shown that it heard our request",
+        "wait for the switch's next LLDPDUs: one of them should answer our request",
     ),
     Row(
         (4, 15),
@@ -234,6 +262,7 @@ ROWS: Final[tuple[Row, ...]] = (
         Mode.VEPA,
         Reason.RR_ACTIVE,
         "the switch reflects: it announces relay on this port and has heard our request",
+        None,
     ),
     Row(
         (24,),
@@ -242,6 +271,7 @@ ROWS: Final[tuple[Row, ...]] = (
         Mode.VEPA,
         Reason.PROBE_PROVEN,
         "the switch says nothing of relay, and the frames of the probe come back",
+        None,
     ),
     Row(
         (19,),
@@ -250,6 +280,7 @@ ROWS: Final[tuple[Row, ...]] = (
         Mode.VEPA,
         Reason.ASSUMED,
         "the switch says nothing of relay, and the operator says that it is on",
+        None,
     ),
     Row(
         (14,),
@@ -258,6 +289,7 @@ ROWS: Final[tuple[Row, ...]] = (
         Mode.VEB,
         Reason.RR_NOT_REQUESTED,
         "the switch can reflect, and the policy is not to ask for it",
+        "set reflective_relay: auto on this uplink, or turn relay on at the switch port",
     ),
     Row(
         (3,),
@@ -266,6 +298,7 @@ ROWS: Final[tuple[Row, ...]] = (
         Mode.VEB,
         Reason.RR_PENDING,
         "the switch can reflect and has not turned it on yet",
+        "allow reflective relay on the switch port; it turns it on for a host that asks",
     ),
     Row(
         (2, 13),
@@ -274,9 +307,23 @@ ROWS: Final[tuple[Row, ...]] = (
         Mode.VEB,
         Reason.RR_NOT_CAPABLE,
         "the switch port cannot reflect",
+        "turn EVB's reflective relay (hairpin) on at the switch port, if the switch has it",
     ),
-    Row((1, 12), _USES, lambda _: True, Mode.VEB, Reason.NO_PEER, "no switch with EVB is heard"),
+    Row(
+        (1, 12),
+        _USES,
+        lambda _: True,
+        Mode.VEB,
+        Reason.NO_PEER,
+        "no switch with EVB is heard",
+        "turn EVB on at the switch port, and LLDP to the nearest customer bridge (01-80-C2-00-00-00), where it lives",
+    ),
 )
+
+
+def before(policy: Policy, row: Row) -> tuple[Row, ...]:
+    """The rows that are looked at before that one where the policy is this, and that do not hold where it decides."""
+    return tuple(other for other in ROWS[: ROWS.index(row)] if policy in other.policies)
 
 
 def policy_of(mode: ConfiguredMode, relay: ReflectiveRelay) -> Policy:

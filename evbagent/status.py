@@ -16,13 +16,17 @@ __all__ = [
     "DaemonStatus",
     "DcbxStatus",
     "DraftUse",
+    "Explanation",
+    "Fact",
     "Fallback",
     "Histogram",
     "LldpCounters",
     "MacvlanMode",
     "Mode",
     "NeighborStatus",
+    "Obstacle",
     "PeerStatus",
+    "Pending",
     "PortStatus",
     "ProbeStatus",
     "Reach",
@@ -224,6 +228,56 @@ class Would:
 
 
 @dataclass(frozen=True, slots=True)
+class Fact:
+    """One piece of evidence by its name, and since when it is so, the loop's clock in seconds."""
+
+    what: str
+    value: bool | int | str
+    since: float
+
+
+@dataclass(frozen=True, slots=True)
+class Obstacle:
+    """What keeps guests out of VEPA beside the evidence; the cure says what would end it.
+
+    `reason` is what it makes of the uplink's reason, None where that stays what the evidence makes it.
+    """
+
+    label: str
+    sentence: str
+    cure: str
+    reason: Reason | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """Something will be looked at again by itself, `due` on the loop's clock in seconds."""
+
+    what: str
+    due: float
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Why guests are bridged as they are, or would be where nothing is applied.
+
+    The policy that the settings come to; the row of the table that decided, with its numbers, mode, reason, what it
+    says, and what would have to change for VEPA (None where it is VEPA); what else stands in the way; what is known;
+    what waits for its time.
+    """
+
+    policy: str = ""
+    rows: tuple[int, ...] = ()
+    mode: Mode = Mode.VEB
+    reason: Reason = Reason.NO_PEER
+    sentence: str = ""
+    cure: str | None = None
+    obstacles: tuple[Obstacle, ...] = ()
+    facts: tuple[Fact, ...] = ()
+    pending: tuple[Pending, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class UplinkStatus:
     """One uplink; `since` is the loop's clock in seconds at the last change of mode, state or reason."""
 
@@ -242,6 +296,7 @@ class UplinkStatus:
     attachments: tuple[AttachmentStatus, ...]
     would: Would | None
     dcbx: tuple[DcbxStatus, ...] = ()  # by port
+    explanation: Explanation = Explanation()
 
     @property
     def degraded(self) -> bool:

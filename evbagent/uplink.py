@@ -10,20 +10,24 @@ from typing import Final
 
 from evbagent.attachments import Attachments
 from evbagent.dcb import KernelDcb
-from evbagent.decision import Decision, Facts, Policy, decide, policy_of, probe_is_asked
+from evbagent.decision import Decision, Facts, Policy, Row, decide, policy_of, probe_is_asked
 from evbagent.effects import Actuated, Effect, Faulted, Moved, Publish, SendFrame, SendProbe, SetModes
 from evbagent.entry import Entry, EntrySettings, EntryState
 from evbagent.evb.station import Station
 from evbagent.events import LinkState, Loss
+from evbagent.explanation import Explainer, known
 from evbagent.lldp.agent import AgentSettings
+from evbagent.obstacles import standing
 from evbagent.port import Identity, Port
 from evbagent.probe.machine import Probe
 from evbagent.status import (
     ConfiguredMode,
     DraftUse,
+    Explanation,
     Fallback,
     Mode,
     NeighborStatus,
+    Obstacle,
     PortStatus,
     Reason,
     ReflectiveRelay,
@@ -38,18 +42,7 @@ from evbagent.wire.octets import MacAddress
 __all__ = ["Uplink", "UplinkSettings"]
 
 _FALLBACK: Final = {Fallback.VEB: Mode.VEB}
-_SENTENCES: Final = {  # of reasons that are no row of the table
-    Reason.ATTACHMENT_OUT_OF_REACH: "an attachment did not take VEPA, so none is left in it",
-    Reason.RELEASED: "the daemon ends, and nobody watches any more",
-    Reason.HOLDING_UP: "relay is on, and has to stay on for a while before guests use it",
-    Reason.FLAP_LOCKOUT: "relay came and went too often, so guests stay in VEB for a while",
-}
 _SOURCES: Final = {Reason.PROBE_PROVEN: "probe", Reason.ASSUMED: "operator"}
-_BEFORE_ENTRY: Final = {
-    EntryState.OUT: Reason.HOLDING_UP,
-    EntryState.HOLDING_UP: Reason.HOLDING_UP,
-    EntryState.LOCKED_OUT: Reason.FLAP_LOCKOUT,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +78,7 @@ class Uplink:
         self.name = name
         self._settings = settings
         self._policy = policy_of(settings.mode, settings.reflective_relay)
+        self._proposed = Policy.ASK if settings.mode is ConfiguredMode.OBSERVE else self._policy
         told = [scope for scope, agent in agents.items() if agent.transmit]
         self._station = Station(name, request=self._policy.asks, draft=draft, scopes=told)
         self._port = Port(name, identity, agents, self._station, probe)
@@ -97,6 +91,7 @@ class Uplink:
         self._suspect = False
         self._links_lost = 0
         self._entry = Entry(name, entry)
+        self._explainer = Explainer()
         self._decision = self._decide()
         self._since = (now, Mode.VEB, State.DOWN, Reason.NO_PEER)
         self._status = self._collect(now)
@@ -292,9 +287,7 @@ class Uplink:
         new = self._status
         if new == old:
             return []
-        why = self._decision.row.sentence
-        if new.reason is not self._decision.reason:
-            why = _SENTENCES[new.reason]
+        why = self._why.sentence
         effects: list[Effect] = [Publish(new)]
         if new.mode is not old.mode:
             self.transitions[old.mode.value, new.mode.value, new.reason.value] += 1
@@ -353,24 +346,41 @@ class Uplink:
             since=self._since[0],
             relay=self._relay(),
             attachments=self._attachments.statuses(self._wanted),
-            would=None if settings.applies else self._would(),
             dcbx=(self._port.dcbx,),
+            would=None if settings.applies else Would(self._proposal().mode, self._proposal().reason),
+            explanation=self._explanation(now),
         )
 
-    def _reason(self) -> Reason:
-        if self._released:
-            return Reason.RELEASED
-        if self._attachments.refused:
-            return Reason.ATTACHMENT_OUT_OF_REACH
-        if self._decision.mode is Mode.VEPA:
-            return _BEFORE_ENTRY.get(self._entry.state, self._decision.reason)
-        return self._decision.reason
+    @property
+    def _obstacles(self) -> tuple[Obstacle, ...]:
+        """All that keeps guests out of VEPA beside the evidence; what decides the reason stands first."""
+        allowed = self._decision.mode is Mode.VEPA
+        return standing(
+            released=self._released,
+            refused=self._attachments.refused,
+            entry=self._entry.state if allowed else None,
+            unproven=self._unproven and allowed,
+            here=self._port.ifindex is not None,
+            enabled=self._port.enabled,
+            applies=self._settings.applies,
+        )
 
-    def _would(self) -> Would:
+    @property
+    def _why(self) -> Obstacle | Row:
+        """What the uplink's reason comes from."""
+        return next((obstacle for obstacle in self._obstacles if obstacle.reason is not None), self._decision.row)
+
+    def _reason(self) -> Reason:
+        return self._why.reason or self._decision.reason
+
+    def _proposal(self) -> Decision:
         """What the agent would do if it were let: as configured, or as `auto` where it only observes."""
-        observing = self._settings.mode is ConfiguredMode.OBSERVE
-        decision = decide(Policy.ASK, self._facts) if observing else self._decision
-        return Would(decision.mode, decision.reason)
+        return decide(self._proposed, self._facts)
+
+    def _explanation(self, now: float) -> Explanation:
+        values = known(self._station.evidence, self._port.proof, silent=self._suspect)
+        timers = {self._entry.state.value.lower(): self._entry.deadline, "attachments": self._attachments.deadline}
+        return self._explainer.explain(self._proposed, self._proposal().row, self._obstacles, values, timers, now)
 
     def _relay(self) -> RelayStatus:
         evidence = self._station.evidence

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from evbagent import __version__
 from evbagent.policy.dcbx import dcbx, peer
-from evbagent.status import AttachmentStatus, RelayStatus, UplinkStatus
+from evbagent.status import AttachmentStatus, Explanation, RelayStatus, UplinkStatus
 
 __all__ = ["POLICY_SCHEMA", "STATUS_SCHEMA", "Moment", "document", "status", "status_of"]
 
@@ -47,12 +47,18 @@ def status(uplinks: Sequence[UplinkStatus], moment: Moment) -> dict[str, Any]:
 
 
 def status_of(policy: Mapping[str, Any], now: datetime) -> dict[str, Any]:
-    """A policy document as a status: a list of uplinks, their ages as of `now`."""
+    """A policy document as a status: a list of uplinks, the ages of what they are and of what is known as of `now`."""
     uplinks = []
     for uplink in policy["uplinks"].values():
-        age = (now - datetime.fromisoformat(uplink["since"])).total_seconds()
-        uplinks.append({**uplink, "age_seconds": max(0.0, round(age, 3))})
+        explanation = uplink["explanation"]
+        evidence = [_aged(fact, now) for fact in explanation["evidence"]]
+        uplinks.append({**_aged(uplink, now), "explanation": {**explanation, "evidence": evidence}})
     return {"schema": STATUS_SCHEMA, "uplinks": uplinks}
+
+
+def _aged(entry: Mapping[str, Any], now: datetime) -> dict[str, Any]:
+    age = (now - datetime.fromisoformat(entry["since"])).total_seconds()
+    return {**entry, "age_seconds": max(0.0, round(age, 3))}
 
 
 def _timestamp(moment: datetime) -> str:
@@ -79,6 +85,27 @@ def _uplink(uplink: UplinkStatus, moment: Moment) -> dict[str, Any]:
         "attachments": [_attachment(attachment) for attachment in uplink.attachments],
         "would": None if would is None else {"mode": would.mode.value, "reason": would.reason.value},
         "dcbx": [dcbx(port) for port in uplink.dcbx],
+        "explanation": _explanation(uplink.explanation, moment),
+    }
+
+
+def _explanation(explanation: Explanation, moment: Moment) -> dict[str, Any]:
+    return {
+        "policy": explanation.policy,
+        "row": list(explanation.rows),
+        "mode": explanation.mode.value,
+        "reason": explanation.reason.value,
+        "sentence": explanation.sentence,
+        "cure": explanation.cure,
+        "obstacles": [
+            {"label": obstacle.label, "sentence": obstacle.sentence, "cure": obstacle.cure}
+            for obstacle in explanation.obstacles
+        ],
+        "evidence": [
+            {"what": fact.what, "value": fact.value, "since": _timestamp(moment.at(fact.since))}
+            for fact in explanation.facts
+        ],
+        "pending": [{"what": each.what, "due": _timestamp(moment.at(each.due))} for each in explanation.pending],
     }
 
 

@@ -15,10 +15,14 @@ from evbagent.status import (
     AttachmentStatus,
     Backend,
     ConfiguredMode,
+    Explanation,
+    Fact,
     Fallback,
     MacvlanMode,
     Mode,
+    Obstacle,
     PeerStatus,
+    Pending,
     Reach,
     Reason,
     ReflectiveRelay,
@@ -61,6 +65,14 @@ SETTLED = UplinkStatus(
         AttachmentStatus("macvtap2", 9, Reach.FOREIGN, None, None),
     ),
     would=None,
+    explanation=Explanation(
+        policy="ask",
+        rows=(4,),
+        mode=Mode.VEPA,
+        reason=Reason.RR_ACTIVE,
+        sentence="the switch reflects",
+        facts=(Fact("link", "up", 900.0), Fact("peers", 1, 985.25)),
+    ),
 )
 SILENT = RelayStatus(None, False, None, None, None, None, None, 0, False, None)
 OBSERVING = replace(
@@ -76,6 +88,16 @@ OBSERVING = replace(
     relay=SILENT,
     attachments=(),
     would=Would(Mode.VEPA, Reason.RR_ACTIVE),
+    explanation=Explanation(
+        policy="no",
+        rows=(9, 10),
+        reason=Reason.POLICY,
+        sentence="nobody wants it",
+        cure="want it",
+        obstacles=(Obstacle("holding_up", "wait for it", "wait", Reason.HOLDING_UP),),
+        facts=(Fact("requested", False, 1000.0),),
+        pending=(Pending("holding_up", 1002.5),),
+    ),
 )
 
 ETH0: dict[str, Any] = {
@@ -106,6 +128,20 @@ ETH0: dict[str, Any] = {
     ],
     "would": None,
     "dcbx": [],
+    "explanation": {
+        "policy": "ask",
+        "row": [4],
+        "mode": "vepa",
+        "reason": "rr_active",
+        "sentence": "the switch reflects",
+        "cure": None,
+        "obstacles": [],
+        "evidence": [
+            {"what": "link", "value": "up", "since": "2026-11-22T11:58:20.250+00:00"},
+            {"what": "peers", "value": 1, "since": "2026-11-22T11:59:45.500+00:00"},
+        ],
+        "pending": [],
+    },
 }
 ETH1: dict[str, Any] = {
     "name": "eth1",
@@ -131,7 +167,26 @@ ETH1: dict[str, Any] = {
     "attachments": [],
     "would": {"mode": "vepa", "reason": "rr_active"},
     "dcbx": [],
+    "explanation": {
+        "policy": "no",
+        "row": [9, 10],
+        "mode": "veb",
+        "reason": "policy",
+        "sentence": "nobody wants it",
+        "cure": "want it",
+        "obstacles": [{"label": "holding_up", "sentence": "wait for it", "cure": "wait"}],
+        "evidence": [{"what": "requested", "value": False, "since": "2026-11-22T12:00:00.250+00:00"}],
+        "pending": [{"what": "holding_up", "due": "2026-11-22T12:00:02.750+00:00"}],
+    },
 }
+
+
+def aged(uplink: dict[str, Any], seconds: float, *evidence: float) -> dict[str, Any]:
+    """The uplink of a status, with its age and those of its evidence."""
+    facts = [
+        {**fact, "age_seconds": each} for fact, each in zip(uplink["explanation"]["evidence"], evidence, strict=True)
+    ]
+    return {**uplink, "age_seconds": seconds, "explanation": {**uplink["explanation"], "evidence": facts}}
 
 
 def made(*uplinks: UplinkStatus, moment: Moment = MOMENT) -> dict[str, Any]:
@@ -191,7 +246,7 @@ def test_the_status_is_a_list_of_the_same_uplinks_with_their_ages_of_now() -> No
     later = NOON + timedelta(seconds=30, milliseconds=1)
     assert status_of(made(SETTLED, OBSERVING), later) == {
         "schema": "evbagent/status/1",
-        "uplinks": [{**ETH0, "age_seconds": 42.501}, {**ETH1, "age_seconds": 30.001}],
+        "uplinks": [aged(ETH0, 42.501, 130.001, 44.751), aged(ETH1, 30.001, 30.001)],
     }
 
 
