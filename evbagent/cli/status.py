@@ -16,19 +16,36 @@ from evbagent.config import Settings
 from evbagent.linux.files import Pulse
 from evbagent.policy.document import status_of
 
-__all__ = ["command", "require_daemon", "table"]
+__all__ = ["MISSHAPEN", "command", "policy_option", "require_daemon", "seen", "table"]
 
 _PIPE = 200  # columns, enough for whole lines
-_MISSHAPEN = (ValueError, LookupError, AttributeError, TypeError)  # what reading JSON of another shape may raise
+MISSHAPEN = (ValueError, LookupError, AttributeError, TypeError)  # what reading JSON of another shape may raise
+policy_option = click.option(
+    "--policy", type=click.Path(dir_okay=False), help="Read this policy document, whoever wrote it."
+)
 
 
 @click.command("status")
 @click.argument("uplink", required=False)
 @config_option
-@click.option("--policy", type=click.Path(dir_okay=False), help="Read this policy document, whoever wrote it.")
+@policy_option
 @format_option
 def command(uplink: str | None, config: str | None, policy: str | None, form: Format) -> None:
     """Show how guests are bridged on each uplink (or on UPLINK), and why."""
+    status = seen(uplink, config, policy, form)
+    if form == "json":
+        print_json(status)
+    elif not status["uplinks"]:
+        click.echo("The daemon has no uplink: its configuration names none that is here.")
+    else:
+        try:
+            click.echo(table(status), nl=False)
+        except MISSHAPEN as error:
+            fail(Exit.FAILED, f"{policy or 'what the daemon wrote'} is no policy document of this version: {error!r}")
+
+
+def seen(uplink: str | None, config: str | None, policy: str | None, form: Format) -> dict[str, Any]:
+    """The status of all uplinks or of one, from the document named or the daemon's own; ends the command without."""
     if policy is None:
         settings = read(config, form)
         policy = settings.policy_path
@@ -45,15 +62,7 @@ def command(uplink: str | None, config: str | None, policy: str | None, form: Fo
                 Exit.NO_SUCH_INTERFACE, f"{uplink!r} is no uplink of the daemon (it has: {', '.join(here)})", form=form
             )
         status["uplinks"] = [entry for entry in status["uplinks"] if entry["name"] == uplink]
-    if form == "json":
-        print_json(status)
-    elif not status["uplinks"]:
-        click.echo("The daemon has no uplink: its configuration names none that is here.")
-    else:
-        try:
-            click.echo(table(status), nl=False)
-        except _MISSHAPEN as error:
-            fail(Exit.FAILED, f"{policy} is no policy document of this version: {error!r}")
+    return status
 
 
 def require_daemon(settings: Settings, form: Format, hint: str) -> None:
@@ -75,7 +84,7 @@ def _read(path: Path, form: Format) -> dict[str, Any]:
         fail(Exit.NOT_PERMITTED, f"{path} can't be read: {error.strerror}", form=form)
     except OSError as error:
         fail(Exit.FAILED, f"{path} can't be read: {error.strerror}", form=form)
-    except _MISSHAPEN as error:
+    except MISSHAPEN as error:
         fail(Exit.FAILED, f"{path} is no policy document of this version: {error!r}", form=form)
 
 
