@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from evbagent.attachments import Attachments
@@ -30,12 +29,12 @@ from evbagent.status import (
     Obstacle,
     PortStatus,
     Reason,
-    ReflectiveRelay,
     RelayStatus,
     State,
     UplinkStatus,
     Would,
 )
+from evbagent.uplinksettings import UplinkSettings
 from evbagent.wire.ethernet import Scope
 from evbagent.wire.octets import MacAddress
 
@@ -43,20 +42,6 @@ __all__ = ["Uplink", "UplinkSettings"]
 
 _FALLBACK: Final = {Fallback.VEB: Mode.VEB}
 _SOURCES: Final = {Reason.PROBE_PROVEN: "probe", Reason.ASSUMED: "operator"}
-
-
-@dataclass(frozen=True, slots=True)
-class UplinkSettings:
-    """What the operator wants of one uplink."""
-
-    mode: ConfiguredMode = ConfiguredMode.AUTO
-    reflective_relay: ReflectiveRelay = ReflectiveRelay.AUTO
-    fallback: Fallback = Fallback.VEB
-    apply: bool = True
-
-    @property
-    def applies(self) -> bool:
-        return self.apply and self.mode is not ConfiguredMode.OBSERVE
 
 
 class Uplink:
