@@ -156,7 +156,9 @@ def _dcbx(port: dict[str, Any]) -> str | None:
 
 
 def _relay(relay: dict[str, Any]) -> str:
-    """What the switch port says of itself."""
+    """What frames prove of the switch port, and where they prove nothing, what it says of itself."""
+    if relay["verified"] is not None:
+        return "proven" if relay["verified"] else "disproved"
     if relay["capable"] is None:
         return "unknown"
     if relay["operational"]:

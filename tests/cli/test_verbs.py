@@ -107,6 +107,22 @@ def test_the_status_is_a_line_for_each_uplink_and_notes_where_there_is_more_to_s
     ]
 
 
+WORDS_FOR_RELAY = {
+    "unknown": UNKNOWN,
+    "unable": replace(UNKNOWN, capable=False, operational=False),
+    "off": replace(UNKNOWN, capable=True, operational=False),
+    "on": replace(UNKNOWN, capable=True, operational=True),
+    "proven": replace(UNKNOWN, capable=True, operational=True, verified=True),
+    "disproved": replace(UNKNOWN, capable=True, operational=True, verified=False),
+}
+
+
+@pytest.mark.parametrize(("word", "relay"), WORDS_FOR_RELAY.items(), ids=WORDS_FOR_RELAY.keys())
+def test_what_frames_prove_is_shown_before_what_the_switch_says(tmp_path: Path, word: str, relay: RelayStatus) -> None:
+    result = evbagent("status", "--policy", written(tmp_path, replace(OBSERVED, relay=relay)))
+    assert result.output.splitlines()[1].split()[6] == word
+
+
 def test_the_status_for_programs_is_a_list_with_ages_as_of_now(tmp_path: Path) -> None:
     result = evbagent("status", "--policy", written(tmp_path, VEPA), "-f", "json", "eth0")
     status = json.loads(result.output)
