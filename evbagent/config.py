@@ -23,9 +23,11 @@ __all__ = [
     "ConfigError",
     "EvbSettings",
     "FlapSettings",
+    "GuardSettings",
     "LldpSettings",
     "MetricsSettings",
     "NeighborSettings",
+    "OnStop",
     "ProbeConfig",
     "RecordSettings",
     "Settings",
@@ -92,6 +94,20 @@ class MetricsSettings:
     listen: Annotated[str, Meta(pattern=r"^(\[[0-9a-fA-F:]+\]|[^:\s]+):\d{1,5}$")] | None = "127.0.0.1:9817"
 
 
+class OnStop(Enum):
+    """What SIGTERM means: modes stay for the next daemon while a guard watches, or guests are put into VEB."""
+
+    HANDOVER = "handover"
+    RELEASE = "release"
+
+
+@dataclass(frozen=True, slots=True)
+class GuardSettings:
+    """How long the guard waits for the next daemon, seconds."""
+
+    grace: Annotated[float, Meta(ge=0, le=3600)] = 10.0
+
+
 @dataclass(frozen=True, slots=True)
 class ApiSettings:
     """Whether the API listens, and the group that may use it beside root; None leaves the socket's group as it is."""
@@ -122,8 +138,11 @@ class Settings:
     metrics: MetricsSettings = MetricsSettings()
     api: ApiSettings = ApiSettings()
     record: RecordSettings = RecordSettings()
+    on_stop: OnStop = OnStop.HANDOVER
+    guard: GuardSettings = GuardSettings()
     run_dir: Annotated[str, Meta(pattern="^/")] = "/run/evbagent"
     policy_file: Annotated[str, Meta(pattern="^/")] | None = None  # None: policy.json in run_dir
+    state_file: Annotated[str, Meta(pattern="^/")] | None = None  # None: state.json in run_dir
     system_name: Annotated[str, Meta(min_length=1, max_length=255)] | None = None  # None: the host's name
 
     @property
@@ -135,6 +154,20 @@ class Settings:
     @property
     def policy_path(self) -> str:
         return self.policy_file or f"{self.run_dir}/policy.json"
+
+    @property
+    def state_path(self) -> str:
+        return self.state_file or f"{self.run_dir}/state.json"
+
+    @property
+    def lock_path(self) -> str:
+        """Held by the daemon as long as it runs."""
+        return f"{self.run_dir}/evbagent.lock"
+
+    @property
+    def guard_path(self) -> str:
+        """Held by the guard as long as it watches."""
+        return f"{self.run_dir}/guard.lock"
 
     @property
     def pulse_path(self) -> str:

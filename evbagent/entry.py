@@ -141,8 +141,9 @@ class Entry(Machine[EntryState]):
     def _enter(self, now: float) -> Iterator[Effect]:
         state, stayed = self.state, now - self._since
         if state is EntryState.IN:
+            if not (self._adopted and self._entries):  # else it is the last one of these that goes on
+                self._entries = [*self._entries, now][-self._settings.flap_limit :]
             self._adopted = False
-            self._entries = [*self._entries, now][-self._settings.flap_limit :]
         elif state is EntryState.LOCKED_OUT and now >= self._locked_until:
             self._locked_until = now + self._lockout
             self._lockout = min(2 * self._lockout, self._settings.longest_lockout)

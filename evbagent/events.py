@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from evbagent.status import MacvlanMode, PeerStatus
+from evbagent.status import MacvlanMode, PeerStatus, RelayStatus
 from evbagent.wire.ethernet import Scope
 from evbagent.wire.evb import EvbMode
 from evbagent.wire.lldpdu import Lldpdu, Msap
@@ -51,6 +51,7 @@ class Change(Enum):
     """What happened to a neighbor (802.1AB-2016 9.2.7.7)."""
 
     ADDED = "added"
+    ADOPTED = "adopted"  # heard by the daemon before this one, and taken over from it
     UPDATED = "updated"
     REFRESHED = "refreshed"
     EXPIRED = "expired"
@@ -113,6 +114,21 @@ class RelayEvidence:
         if self.mode is not EvbMode.BRIDGE:
             return None
         return self.control and (self.version is not EvbVersion.DRAFT or self.acknowledged)
+
+    def status(self, *, verified: bool | None, source: str | None) -> RelayStatus:
+        """As it is shown, with what the probe proves, and whose word counts."""
+        return RelayStatus(
+            capable=self.capable,
+            requested=self.requested,
+            operational=self.operational,
+            echoed=self.echoed,
+            verified=verified,
+            source=source,
+            version=None if self.version is None else self.version.value,
+            peers=self.peers,
+            crowded=self.crowded,
+            peer=self.peer,
+        )
 
 
 class ProbeFailure(Enum):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Final, Protocol
@@ -13,6 +13,7 @@ from evbagent.dcb import KernelDcb
 from evbagent.dcbx.discovery import Discovery
 from evbagent.effects import Actuated, Effect, Faulted, SendFrame, SendProbe
 from evbagent.events import Change, LinkState, NeighborChange, ProbeEvidence
+from evbagent.legacy import Known
 from evbagent.lldp.agent import Agent, AgentSettings
 from evbagent.lldp.neighbors import Heard
 from evbagent.probe.machine import Probe
@@ -111,14 +112,21 @@ class Port:
         guests: frozenset[MacAddress],
         now: float,
         others: frozenset[MacAddress] = frozenset(),
+        *,
+        adopted: Sequence[Known] = (),
     ) -> list[Effect]:
-        """The interface changed or went away (None); `guests` are the addresses on it, `others` beside it."""
+        """The interface changed or went away (None); `guests` are the addresses on it, `others` beside it.
+
+        `adopted` are neighbors that a daemon before this one heard: the first frame that leaves knows of them.
+        """
         self._guests = guests
         old, self._link = self._link, state
         probing = [] if self._probe is None else self._probe.link(state, guests | others, now)
-        return [*self._linked(old, state, now), *probing]
+        return [*self._linked(old, state, now, adopted), *probing]
 
-    def _linked(self, old: LinkState | None, state: LinkState | None, now: float) -> list[Effect]:
+    def _linked(
+        self, old: LinkState | None, state: LinkState | None, now: float, adopted: Sequence[Known]
+    ) -> list[Effect]:
         if old == state:
             return []
         flapped = _flapped(old, state)
@@ -133,7 +141,17 @@ class Port:
             effects += self._route(agent.link(state, now), now)
         if not state.enabled:
             effects += self._clear(now)
-        return effects + self._settle(now)
+        changes = [change for known in adopted for change in self._adopt(known, now)]
+        return effects + self._route(changes, now) + self._settle(now)
+
+    def _adopt(self, known: Known, now: float) -> list[NeighborChange]:
+        try:
+            octets = bytes.fromhex(known.frame)
+            frame = Frame.decode(octets)
+            agent = self._agents.get(frame.scope) if frame.scope is not None else None
+            return [] if agent is None else agent.adopt(_heard(octets, frame), known.expires, now)
+        except (FrameDiscarded, ValueError):
+            return []  # it is not what we heard then
 
     def _down(self, last: LinkState, now: float) -> list[Effect]:
         gone = LinkState(last.ifindex, last.name, last.address, up=False, carrier=False, carrier_ups=last.carrier_ups)
@@ -188,7 +206,7 @@ class Port:
             agent.ignore(DiscardReason.OWN)
             return []
         try:
-            changes = agent.receive(Heard(octets, frame.payload, frame.source), now)
+            changes = agent.receive(_heard(octets, frame), now)
         except FrameDiscarded:
             return []  # the agent has counted it
         return self._changed(changes, now) if changes else []
@@ -219,6 +237,19 @@ class Port:
     def overflowed(self, count: int) -> None:
         """Frames were lost, and none of them came from a `vital` source: what is known of relay holds."""
         self._overflowed += count
+
+    @property
+    def known(self) -> tuple[Known, ...]:
+        """The neighbors with EVB, as another daemon could adopt them."""
+        agents = [self._agents[scope] for scope in _EVB_SCOPES if scope in self._agents]
+        speaking = (near for agent in agents for near in agent.neighbors if near.speaks_evb)
+        return tuple(Known(near.heard.octets.hex(), near.expires) for near in islice(speaking, _VITAL))
+
+    @property
+    def goodbyes(self) -> tuple[SendFrame, ...]:
+        """The shutdown LLDPDUs of all scopes that we speak on."""
+        frames = (agent.goodbye for agent in self._agents.values())
+        return tuple(frame for frame in frames if frame is not None)
 
     def on_deadline(self, now: float, *, drained: bool = False) -> list[Effect]:
         """Time has come for something; `drained` says that nothing is left to be read of the probe's frames."""
@@ -309,6 +340,10 @@ class Port:
             agent.announce(msap, (*self._role.tlvs(scope), name))
             effects += agent.run(now)
         return effects
+
+
+def _heard(octets: bytes, frame: Frame) -> Heard:
+    return Heard(octets, frame.payload, frame.source)
 
 
 def _flapped(old: LinkState | None, new: LinkState | None) -> bool:

@@ -21,6 +21,7 @@ from evbagent.dcb import KernelDcb
 from evbagent.effects import Actuated, Effect, Wish
 from evbagent.entry import EntrySettings
 from evbagent.events import LinkState
+from evbagent.legacy import Legacy
 from evbagent.lldp.agent import AgentSettings
 from evbagent.plain import Misfit, plain, restored
 from evbagent.port import Identity
@@ -38,6 +39,7 @@ __all__ = [
     "DcbAnswered",
     "Deadline",
     "Expectation",
+    "Inherited",
     "Input",
     "Line",
     "Links",
@@ -131,6 +133,17 @@ class Start:
 
 
 # --- inputs: one class for each way in which the core is told something, and one place in `Input`
+
+
+@dataclass(frozen=True, slots=True)
+class Inherited:
+    """What the daemon before left behind; its times are the loop's clock as it is."""
+
+    KIND: ClassVar = "inherit"
+    legacy: Legacy
+
+    def apply(self, core: Uplink, now: float) -> list[Effect]:
+        return core.inherit(self.legacy, now)
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,7 +248,7 @@ class Released:
         return core.release(now)
 
 
-Input = Links | DcbAnswered | Received | ProbesMissed | Missed | Overflowed | Slept | Deadline | Released
+Input = Links | DcbAnswered | Received | ProbesMissed | Missed | Overflowed | Slept | Deadline | Released | Inherited
 
 # --- what else stands in a recording
 

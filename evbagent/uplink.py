@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from evbagent.adoption import Adoption
 from evbagent.attachments import Attachments
 from evbagent.dcb import KernelDcb
 from evbagent.decision import Decision, Facts, Policy, Row, decide, policy_of, probe_is_asked
@@ -15,6 +16,7 @@ from evbagent.entry import Entry, EntrySettings, EntryState
 from evbagent.evb.station import Station
 from evbagent.events import LinkState, Loss
 from evbagent.explanation import Explainer, known
+from evbagent.legacy import Legacy
 from evbagent.lldp.agent import AgentSettings
 from evbagent.obstacles import standing
 from evbagent.port import Identity, Port
@@ -77,6 +79,7 @@ class Uplink:
         self._links_lost = 0
         self._entry = Entry(name, entry)
         self._explainer = Explainer()
+        self.adoption = Adoption(name, self._entry)
         self._decision = self._decide()
         self._since = (now, Mode.VEB, State.DOWN, Reason.NO_PEER)
         self._status = self._collect(now)
@@ -92,7 +95,8 @@ class Uplink:
     @property
     def _own_deadline(self) -> float:
         silent = self._station.silent_at if self._wanted is Mode.VEPA and not self._suspect else math.inf
-        return min(self._entry.deadline, self._attachments.deadline, silent)
+        proof = self.adoption.deadline if self._unproven else math.inf
+        return min(self._entry.deadline, self._attachments.deadline, silent, proof)
 
     @property
     def _known(self) -> tuple[object, ...]:
@@ -180,7 +184,20 @@ class Uplink:
             self._looked = True
             self._status = self._collect(now)
         guests = frozenset(link.address for link in attachments if link.address is not None)
-        return self._after([*drifted, *self._port.link(port, guests, now, others)], now)
+        known = self.adoption.offer(port, attachments, now)
+        effects = [*drifted, *self._port.link(port, guests, now, others, adopted=known)]
+        return self._after([*self.adoption.conclude(self._decide(), now), *effects], now)
+
+    def inherit(self, legacy: Legacy, now: float) -> list[Effect]:
+        """Before the first look: what the daemon before this one left behind, times on the loop's clock."""
+        self.adoption.inherit(legacy, now)
+        return []
+
+    def legacy(self, now: float) -> Legacy | None:
+        """What a daemon after this one needs to know, None where it has nothing to go on with or to clear up."""
+        if not self._settings.applies:
+            return None
+        return self.adoption.legacy(self._port, vepa=self._wanted is Mode.VEPA, now=now)
 
     def dcb(self, kernel: KernelDcb | None, now: float) -> list[Effect]:
         """What the port's driver says about DCB, None where it says nothing."""
@@ -193,6 +210,8 @@ class Uplink:
         before, due = self._known, self._own_deadline <= now
         self._attachments.retry(now)
         effects = self._port.on_deadline(now, drained=drained)
+        if self._unproven:
+            effects += self.adoption.unproven(now, drained=drained)
         return self._after(effects, now) if due or self._is_news(before) else effects
 
     def release(self, now: float) -> list[Effect]:
@@ -261,6 +280,8 @@ class Uplink:
         announced = self._decision.reason is Reason.RR_WITHDRAWN
         lost, self._links_lost = self._port.links_lost > self._links_lost, self._port.links_lost
         effects += self._entry.evaluate(allowed=allowed, announced=announced, now=now, link_lost=lost)
+        if self._wanted is not Mode.VEPA:
+            self.adoption.end()
         modes = [] if self._waits_for_proof else self._attachments.wishes(self._wanted, now)
         if modes:  # what becomes of them is told when it is known
             return [*modes, *effects]
@@ -370,15 +391,4 @@ class Uplink:
     def _relay(self) -> RelayStatus:
         evidence = self._station.evidence
         source = "evb_tlv" if evidence.peer is not None else _SOURCES.get(self._decision.reason)
-        return RelayStatus(
-            capable=evidence.capable,
-            requested=evidence.requested,
-            operational=evidence.operational,
-            echoed=evidence.echoed,
-            verified=self._port.proof.verified,
-            source=source,
-            version=None if evidence.version is None else evidence.version.value,
-            peers=evidence.peers,
-            crowded=evidence.crowded,
-            peer=evidence.peer,
-        )
+        return evidence.status(verified=self._port.proof.verified, source=source)

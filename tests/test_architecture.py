@@ -53,21 +53,25 @@ ROOT = "evbagent"  # the version
 ARROWS: dict[str, set[str]] = {
     # layer -> what it may import besides itself; what those import may be imported too
     "__main__": {"cli"},
-    "cli": {"daemon", "lab", "decode", "pcap", "client", "replay"},
+    "cli": {"daemon", "guard", "lab", "decode", "pcap", "client", "replay"},
     "client": {"shapes"},
+    "guard": {"daemon"},
     "lab": {"daemon", "switchport"},
-    "daemon": {"config", "linux", "policy", "uplink", "capture", "answers", "recording"},
+    "daemon": {"config", "linux", "policy", "state", "uplink", "capture", "answers", "recording"},
     "replay": {"recording"},
     "recording": {"uplink", "plain", ROOT},
     "plain": {"wire"},
     "config": {"uplink"},
     "uplinksettings": {"status"},
-    "uplink": {"uplinksettings", "port", "evb", "decision", "entry", "attachments", "explanation"},
+    "uplink": {"uplinksettings", "port", "evb", "decision", "entry", "attachments", "adoption", "explanation"},
+    "adoption": {"port", "decision", "entry", "legacy"},
     "attachments": {"drift", "effects"},
     "entry": {"machine"},
     "drift": {"events"},
     "switchport": {"port", "evb"},
-    "port": {"lldp", "probe", "dcbx"},
+    "port": {"legacy", "lldp", "probe", "dcbx"},
+    "state": {"legacy", ROOT},
+    "legacy": {"entry", "events"},
     "lldp": {"machine", "events"},
     "evb": {"machine", "events"},
     "probe": {"machine", "events"},
@@ -75,7 +79,7 @@ ARROWS: dict[str, set[str]] = {
     "decision": {"events"},
     "explanation": {"decision", "obstacles"},
     "obstacles": {"entry"},
-    "linux": {"effects", "events"},
+    "linux": {"effects", "events", "state"},
     "policy": {"status", ROOT},
     "machine": {"effects"},
     "events": {"status", "wire"},
@@ -150,7 +154,7 @@ def test_the_configuration_takes_its_settings_from_the_uplink_and_nothing_else()
 
 # --- purity
 
-EDGES = {"daemon", "linux", "lab", "cli", "client", "__main__"}
+EDGES = {"daemon", "guard", "linux", "lab", "cli", "client", "__main__"}
 IMPURE = {
     *("asyncio", "datetime", "glob", "io", "logging", "multiprocessing", "os", "pathlib", "random", "secrets"),
     *("select", "selectors", "shutil", "signal", "socket", "subprocess", "sys", "tempfile", "threading", "time"),

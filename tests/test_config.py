@@ -16,9 +16,11 @@ from evbagent.config import (
     ConfigError,
     EvbSettings,
     FlapSettings,
+    GuardSettings,
     LldpSettings,
     MetricsSettings,
     NeighborSettings,
+    OnStop,
     ProbeConfig,
     RecordSettings,
     Settings,
@@ -50,8 +52,11 @@ DEFAULTS = Settings(
     metrics=MetricsSettings(listen="127.0.0.1:9817"),
     api=ApiSettings(enabled=True, group=None),
     record=RecordSettings(folder=None, limit=64),
+    on_stop=OnStop.HANDOVER,
+    guard=GuardSettings(grace=10.0),
     run_dir="/run/evbagent",
     policy_file=None,
+    state_file=None,
     system_name=None,
 )
 
@@ -111,8 +116,11 @@ probe: {enabled: false, interval: 0.5}
 metrics: {listen: "[::1]:9000"}
 api: {enabled: false, group: operators}
 record: {folder: /var/lib/evbagent/recordings, limit: 8}
+on_stop: release
+guard: {grace: 2.5}
 run_dir: /run/other
 policy_file: /var/lib/evbagent/policy.json
+state_file: /var/lib/evbagent/state.json
 system_name: host1.example.org
 """
 
@@ -133,8 +141,11 @@ def test_every_value_is_taken_as_it_is_written() -> None:
         metrics=MetricsSettings("[::1]:9000"),
         api=ApiSettings(enabled=False, group="operators"),
         record=RecordSettings("/var/lib/evbagent/recordings", 8),
+        on_stop=OnStop.RELEASE,
+        guard=GuardSettings(2.5),
         run_dir="/run/other",
         policy_file="/var/lib/evbagent/policy.json",
+        state_file="/var/lib/evbagent/state.json",
         system_name="host1.example.org",
     )
     assert settings.entry == EntrySettings(0.5, 2, 60.0, 30.5, 90.0)
@@ -183,8 +194,23 @@ def test_the_policy_is_written_into_the_run_folder_unless_a_file_is_named(text: 
     assert load(text, "evbagent.yaml").policy_path == path
 
 
-def test_the_pulse_is_in_the_run_folder() -> None:
-    assert load("run_dir: /run/x", "evbagent.yaml").pulse_path == "/run/x/alive.sock"
+STATES = {
+    "run_dir: /run/x": "/run/x/state.json",
+    "state_file: /s.json": "/s.json",
+    "state_file: null": "/run/evbagent/state.json",
+}
+
+
+@pytest.mark.parametrize(("text", "path"), STATES.items(), ids=STATES.keys())
+def test_the_state_is_kept_in_the_run_folder_unless_a_file_is_named(text: str, path: str) -> None:
+    assert load(text, "evbagent.yaml").state_path == path
+
+
+def test_locks_and_the_pulse_are_in_the_run_folder() -> None:
+    settings = load("run_dir: /run/x", "evbagent.yaml")
+    assert settings.pulse_path == "/run/x/alive.sock"
+    assert settings.lock_path == "/run/x/evbagent.lock"
+    assert settings.guard_path == "/run/x/guard.lock"
 
 
 def test_the_default_file_is_where_distributions_put_configuration() -> None:
@@ -193,7 +219,10 @@ def test_the_default_file_is_where_distributions_put_configuration() -> None:
 
 # --- what is refused
 
-KEYS = "uplinks, lldp, evb, neighbors, hold_up, flap, probe, metrics, api, record, run_dir, policy_file, system_name"
+KEYS = (
+    "uplinks, lldp, evb, neighbors, hold_up, flap, probe, metrics, api, record, on_stop, guard,"
+    " run_dir, policy_file, state_file, system_name"
+)
 MODES = "auto, vepa, veb, observe"
 SCOPES = "nearest-bridge, nearest-non-tpmr-bridge, nearest-customer-bridge"
 INTERFACE = r"^[^\\s/:]{1,15}$"
@@ -286,6 +315,15 @@ REFUSALS: dict[str, tuple[str, str]] = {
         "policy_file: p.json",
         "1: policy_file: 'p.json' is not possible: Expected 'str' matching regex '^/'",
     ),
+    "a relative state file": (
+        "state_file: s.json",
+        "1: state_file: 's.json' is not possible: Expected 'str' matching regex '^/'",
+    ),
+    "an end that is none": (
+        "on_stop: handver",
+        "1: on_stop: 'handver' is not possible: it is one of handover, release (did you mean 'handover'?)",
+    ),
+    "a grace before the end": ("guard: {grace: -1}", "1: guard.grace: -1 is not possible: Expected 'float' >= 0.0"),
     "a listener without a port": (
         "metrics: {listen: localhost}",
         f"1: metrics.listen: 'localhost' is not possible: Expected 'str' matching regex '{LISTEN}'",

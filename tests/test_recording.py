@@ -14,6 +14,7 @@ from evbagent.dcb import DcbxMode, KernelDcb
 from evbagent.effects import Actuated, SendFrame, SendProbe, SetHairpin, SetModes
 from evbagent.entry import EntrySettings
 from evbagent.events import LinkState
+from evbagent.legacy import Flaps, Goodbye, Known, Legacy
 from evbagent.plain import plain
 from evbagent.probe.attempt import ProbeSettings
 from evbagent.recording import (
@@ -22,6 +23,7 @@ from evbagent.recording import (
     DcbAnswered,
     Deadline,
     Expectation,
+    Inherited,
     Input,
     Line,
     Links,
@@ -61,6 +63,7 @@ PORT_VALUES = {
     "hairpin": None,
     "foreign": False,
 }
+LEFT = Legacy("eth0", 2, 1, True, (Known("0180", 12400.5),), (Goodbye(2, "0181"),), Flaps((12000.0,), None, 600.0))
 MODES = SetModes("eth0", {7: MacvlanMode.VEPA})
 
 LINES: dict[str, tuple[Line, dict[str, Any]]] = {
@@ -91,6 +94,22 @@ LINES: dict[str, tuple[Line, dict[str, Any]]] = {
     "a suspension": (Line(9.0, None, Slept(60.5)), {"at": 9.0, "input": "slept", "seconds": 60.5}),
     "a timer": (Line(3.1, 3.0, Deadline(True)), {"at": 3.1, "input": "deadline", "due": 3.0, "drained": True}),
     "the end": (Line(9.0, 8.0, Released()), {"at": 9.0, "input": "release", "due": 8.0}),
+    "what the daemon before left": (
+        Line(0.25, None, Inherited(LEFT)),
+        {
+            "at": 0.25,
+            "input": "inherit",
+            "legacy": {
+                "name": "eth0",
+                "ifindex": 2,
+                "carrier_ups": 1,
+                "vepa": True,
+                "neighbors": [{"frame": "0180", "expires": 12400.5}],
+                "goodbyes": [{"ifindex": 2, "frame": "0181"}],
+                "flaps": {"entries": [12000.0], "locked_until": None, "next_lockout": 600.0},
+            },
+        },
+    ),
     "an answer": (
         Line(1.5, None, Answer.of(Actuated(MODES, {7: 16}, modes={7: MacvlanMode.BRIDGE}))),
         {
@@ -134,7 +153,7 @@ def test_nothing_that_an_uplink_is_made_of_is_left_out() -> None:
 
 
 def test_nothing_that_an_uplink_is_told_is_left_out() -> None:
-    asked = {"ports"}  # what only answers
+    asked = {"ports", "legacy"}  # what only answers
     told = {name for name, _ in inspect.getmembers(Uplink, inspect.isfunction) if not name.startswith("_")} - asked
     assert {kind.KIND for kind in (*get_args(Input), Answer)} == {
         "deadline" if name == "on_deadline" else name for name in told

@@ -12,7 +12,10 @@ from evbagent.cli.exits import Exit
 
 __all__ = ["main"]
 
-_VERBS: Final = ("run", "status", "explain", "neighbors", "capture", "probe", "decode", "replay", "lab", "version")
+_VERBS: Final = (
+    *("run", "guard", "release", "status", "explain", "neighbors", "capture", "probe", "decode", "replay", "lab"),
+    "version",
+)
 
 
 class _Verbs(click.Group):

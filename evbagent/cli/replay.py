@@ -18,6 +18,7 @@ from evbagent.plain import plain
 from evbagent.recording import (
     DcbAnswered,
     Deadline,
+    Inherited,
     Input,
     Links,
     Missed,
@@ -141,6 +142,8 @@ class _Teller:
                 return "time has come"
             case Released():
                 return "the daemon ends"
+            case Inherited(legacy):
+                return f"the daemon before left guests in {'vepa' if legacy.vepa else 'veb'}"
 
     def _done(self, done: Done) -> dict[str, Any]:
         effect, outcome = done.effect, done.outcome

@@ -24,7 +24,8 @@ def command(config: str | None, uplinks: tuple[str, ...]) -> None:
     """Run the daemon in the foreground until SIGTERM.
 
     Without a configuration every physical port is observed, and with --uplink an interface that it does not name:
-    nothing is applied or sent. Where modes are applied, guests are put into VEB at the end, and the switch is told.
+    nothing is applied or sent. Where modes are applied, SIGTERM leaves guests to the next daemon while `evbagent guard`
+    watches; else they are put into VEB at the end, and the switch is told.
     """
     journal = Journal(prefixed="JOURNAL_STREAM" in os.environ)
     run(Daemon(read(config), journal, only=uplinks))

@@ -18,17 +18,17 @@ from evbagent.wire.ethernet import Scope
 
 __all__ = ["Assembly"]
 
-_KEY_OCTETS, _SEED_OCTETS = 32, 8
+_SEED_OCTETS: Final = 8
 _PHASES: Final = (0.25, 1.0)  # shares of the interval between which a port's periodic frames begin
 
 
 class Assembly:
-    """Says what cores are made of; the key that signs probes is the same for all of them, and new with each start."""
+    """Says what cores are made of; `key` (32 octets) signs all probes, and their nonces are new with each start."""
 
-    def __init__(self, settings: Settings, identity: Identity) -> None:
+    def __init__(self, settings: Settings, identity: Identity, key: bytes) -> None:
         self._settings = settings
         self._identity = identity
-        self._key = os.urandom(_KEY_OCTETS)
+        self._key = key
 
     def origin(self, name: str, wanted: UplinkSettings) -> Origin:
         """What the core of that uplink is made of."""

@@ -21,6 +21,7 @@ from evbagent.daemon.reactions import Reactions
 from evbagent.daemon.record import Recorder, Recording
 from evbagent.daemon.runner import Actuator, Runner
 from evbagent.daemon.services import NoService, Services
+from evbagent.daemon.succession import Succession, take_lock
 from evbagent.daemon.view import View
 from evbagent.dcb import KernelDcb
 from evbagent.events import LinkState
@@ -88,10 +89,11 @@ class Daemon:
         self._cores: dict[str, Uplink | Recording] = {}  # the same, as they are told what comes in
         self._runners: dict[str, Runner] = {}
         self._reactions = Reactions()
-        self._lock = Lock(Path(settings.run_dir) / "evbagent.lock")
+        self._lock = Lock(Path(settings.lock_path))
         self._host = settings.system_name or socket.gethostname()
         self._policy = PolicyFile(Path(settings.policy_path), self._host, self._statuses, journal)
         self._stopping = asyncio.Event()
+        self._released = True  # how it ends: only SIGTERM may leave everything as it is
         self._failure: BaseException | None = None
         self._indexes: dict[str, int] = {}  # the interface that an uplink was last, which a rename does not change
         self._next_dump = 0.0
@@ -100,12 +102,13 @@ class Daemon:
     async def run(self) -> None:
         """The whole life of the daemon."""
         _demand(NET_RAW)
-        self._take_run_dir()
         self._loop = asyncio.get_running_loop()
+        await self._take_run_dir()
         self._loop.set_exception_handler(self._on_bug)
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            self._loop.add_signal_handler(number, self._stopping.set)
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1):
+            self._loop.add_signal_handler(number, self._stop, number)
         self._recorder = Recorder(self._settings.record, self._journal)
+        self._succession = Succession(self._settings, self._uplinks, self._journal, self._on_guard)
         self._route, self._events = RouteSocket(), LinkEvents()
         self._links = LinkTable(self._route)
         self._dcb = DcbWatch(DcbSocket(), self._on_dcb, self._journal)
@@ -119,13 +122,13 @@ class Daemon:
 
     # --- beginning
 
-    def _take_run_dir(self) -> None:
+    async def _take_run_dir(self) -> None:
         path = self._lock.path
         try:
             if not path.parent.is_dir():
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.parent.chmod(0o755)  # whatever the umask: others read the policy document in it
-            taken = self._lock.take()
+            taken = await take_lock(self._lock, Path(self._settings.pulse_path))
         except OSError as error:
             raise StartError(f"the run folder can't be used: {error}; run_dir names another one") from None
         if not taken:
@@ -145,7 +148,7 @@ class Daemon:
         chosen = self._choose()
         if any(uplink.applies for uplink in chosen.values()):
             _demand(NET_ADMIN)
-        assembly = Assembly(self._settings, Identity(self._chassis(chosen), self._host))
+        assembly = Assembly(self._settings, Identity(self._chassis(chosen), self._host), self._succession.probe_key)
         now = self._loop.time()
         actuator = self._wrap(Kernel(self._route, self._links))
         for name, settings in chosen.items():
@@ -155,13 +158,15 @@ class Daemon:
                 self._cores[name],
                 actuator,
                 self._journal,
-                publish=self._policy.changed,
+                publish=self._on_change,
                 reaction=self._reactions.observe,
             )
+        heirs = {name: core for name, core in self._cores.items() if chosen[name].applies}
+        self._succession.begin(heirs, self._links)
         self._distribute(starting=True)
         self._loop.add_reader(self._events, self._on_links)
         self._slow = self._loop.call_later(_SLOW, self._on_slow)
-        self._policy.changed()
+        self._on_change()
 
     def _choose(self) -> dict[str, UplinkSettings]:
         """The uplinks to run on; raises `NoSuchInterface` where there are none, or one asked for is not there."""
@@ -298,6 +303,14 @@ class Daemon:
 
     # --- what is told
 
+    def _on_change(self) -> None:
+        self._succession.changed()  # first: whoever reads that guests are in VEPA may kill us and rely on it
+        self._policy.changed()
+
+    def _on_guard(self, watched: bool) -> None:
+        self._policy.guarded = watched
+        self._policy.changed()
+
     def _statuses(self) -> list[UplinkStatus]:
         return [uplink.status for uplink in self._uplinks.values()]
 
@@ -317,6 +330,10 @@ class Daemon:
 
     # --- end
 
+    def _stop(self, number: int) -> None:
+        self._released = number != signal.SIGTERM
+        self._stopping.set()
+
     def _on_bug(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """An exception that nobody caught: guests are safe in VEB, so go there and end."""
         self._stopping.set()
@@ -324,12 +341,16 @@ class Daemon:
         self._journal.log(Level.ERROR, "an unexpected error ends the daemon", error=repr(self._failure))
 
     def _leave(self) -> None:
-        """Release every uplink, whatever happens to one of them; nothing that changes from now on is looked at."""
+        """Hand every uplink over, or release it, whatever happens to one; what changes from now on is not looked at."""
         self._loop.remove_reader(self._events)
         self._dcb.stop()
         for handle in (self._slow, self._dump_later):
             if handle is not None:
                 handle.cancel()
+        if not self._released and self._failure is None and self._succession.hand_over():
+            self._policy.flush()
+            self._journal.log(Level.NOTICE, "handed over: guests stay as they are, and the guard watches")
+            return
         for name, runner in self._runners.items():
             try:
                 runner.release()
@@ -337,11 +358,13 @@ class Daemon:
                 self._failure = self._failure or error
                 self._journal.log(Level.ERROR, "the uplink can't be released", uplink=name, error=repr(error))
         self._policy.write()
+        self._succession.write(released=True)
 
     def _close(self) -> None:
         for runner in self._runners.values():
             runner.close()
         self._dcb.close()
+        self._succession.close()
         self._events.close()
         self._route.close()
         self._services.remove()

@@ -28,18 +28,27 @@ class PolicyFile:
         self._generation = 0
         self._pending: asyncio.Handle | None = None
         self.failures = 0
+        self.guarded = False  # whether a guard watches the daemon
 
     def changed(self) -> None:
         """Something in it changed: write it before the loop waits again."""
         if self._pending is None:
             self._pending = asyncio.get_running_loop().call_soon(self.write)
 
+    def flush(self) -> None:
+        """Write what has not been written yet."""
+        if self._pending is not None:
+            self.write()
+
     def write(self) -> None:
         """Write it now. A document that can't be written is logged and counted, and holds up no decision."""
+        if self._pending is not None:
+            self._pending.cancel()
         self._pending = None
         self._generation += 1
         moment = Moment(asyncio.get_running_loop().time(), datetime.now(UTC).astimezone())
-        content = document(self._uplinks(), host=self._host, generation=self._generation, moment=moment)
+        uplinks = self._uplinks()
+        content = document(uplinks, host=self._host, generation=self._generation, moment=moment, guarded=self.guarded)
         try:
             replace_file(self._path, msgspec.json.format(msgspec.json.encode(content), indent=2) + b"\n")
         except OSError as error:

@@ -21,12 +21,14 @@ from evbagent.daemon.journal import Journal, Level
 from evbagent.dcb import KernelDcb
 from evbagent.effects import Actuated, Effect
 from evbagent.events import LinkState
+from evbagent.legacy import Legacy
 from evbagent.linux.files import begin_file
 from evbagent.recording import (
     Again,
     Answer,
     DcbAnswered,
     Deadline,
+    Inherited,
     Input,
     Line,
     Links,
@@ -83,6 +85,9 @@ class Recording:
     @property
     def vital(self) -> frozenset[MacAddress]:
         return self._core.vital
+
+    def inherit(self, legacy: Legacy, now: float) -> list[Effect]:
+        return self._tell(Inherited(legacy), now)
 
     def link(
         self,

@@ -42,6 +42,7 @@ class Draft(Machine[DraftState]):
         {
             (S.IDLE, S.WITHHELD),
             (S.IDLE, S.OFFERED),
+            (S.IDLE, S.AGREED),
             (S.WITHHELD, S.OFFERED),
             (S.WITHHELD, S.IDLE),
             (S.OFFERED, S.AGREED),
@@ -61,6 +62,14 @@ class Draft(Machine[DraftState]):
         self._words: Mapping[Scope, EvbDraft] = {}
         self._told: set[Scope] = set()  # where our offer has left since it was made
         self._came_from = DraftState.IDLE
+        self._adopted = False
+
+    def adopt(self, peer: EvbPeer | None, now: float) -> list[Effect]:
+        """What the peer said to a daemon before this one, which had agreed with it: its octets alone can't tell."""
+        self._adopted = True
+        effects = self.hear(peer, now)
+        self._adopted = False
+        return effects
 
     def hear(self, peer: EvbPeer | None, now: float) -> list[Effect]:
         """What the single EVB neighbor says now, None where there is none or several; the ratified version is none."""
@@ -105,7 +114,7 @@ class Draft(Machine[DraftState]):
             return DraftState.IDLE
         if not peer.control:
             return DraftState.OFFERED
-        if self.state is DraftState.OFFERED and self._told >= self._audience:
+        if self._adopted or (self.state is DraftState.OFFERED and self._told >= self._audience):
             return DraftState.AGREED
         return DraftState.AGREED if self.state is DraftState.AGREED else DraftState.WITHHELD
 

@@ -80,7 +80,13 @@ class Station(Machine[StationState]):
         single = self._peers.single
         if single is not None and single.msap == change.msap:
             self._receptions += 1
-        return self._evaluate(now)
+        if change.change is not Change.ADOPTED or single is None:
+            return self._evaluate(now)
+        agreed = self._draft.adopt(single, now)
+        effects = [*agreed, *self._evaluate(now)]
+        self._acknowledged = True  # the daemon before this one was heard, or it would have left nothing to go on with
+        self.evidence = self._collect()
+        return effects
 
     def clear(self, now: float) -> list[Effect]:
         """The link went down: nothing that was heard counts any more."""

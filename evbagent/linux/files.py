@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import grp
 import os
 import socket
+import stat
 from pathlib import Path
 from typing import Final
 
-__all__ = ["LocalSocket", "Lock", "Pulse", "begin_file", "replace_file"]
+__all__ = ["LocalSocket", "Lock", "Pulse", "begin_file", "read_owned", "replace_file", "write_private"]
 
 _READABLE: Final = 0o644
 _PRIVATE: Final = 0o600
+_OTHERS_WRITE: Final = 0o022
 _ANYBODY: Final = 0o666
 
 
@@ -22,11 +25,33 @@ def replace_file(path: Path, content: bytes) -> None:
 
     Raises `OSError`.
     """
+    _replace(path, content, _READABLE)
+
+
+def write_private(path: Path, content: bytes) -> None:
+    """The same for what is ours alone: mode 0600."""
+    _replace(path, content, _PRIVATE)
+
+
+def read_owned(path: Path, largest: int) -> bytes:
+    """A file that this user or root owns and nobody else can write; raises `OSError`, EPERM among them for others."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+    with os.fdopen(descriptor, "rb") as file:
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode) or found.st_uid not in (0, os.geteuid()) or found.st_mode & _OTHERS_WRITE:
+            raise PermissionError(errno.EPERM, "others than its owner and root can write it", str(path))
+        content = file.read(largest + 1)
+    if len(content) > largest:
+        raise OSError(errno.EFBIG, f"more than {largest} octets", str(path))
+    return content
+
+
+def _replace(path: Path, content: bytes, mode: int) -> None:
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
     try:
-        with os.fdopen(os.open(temporary, flags, _READABLE), "wb") as file:
-            os.fchmod(file.fileno(), _READABLE)
+        with os.fdopen(os.open(temporary, flags, mode), "wb") as file:
+            os.fchmod(file.fileno(), mode)
             file.write(content)
         temporary.replace(path)
     except BaseException:
@@ -53,8 +78,8 @@ class Lock:
         self.path = path
         self._descriptor = -1
 
-    def take(self) -> bool:
-        """False where another process has it. Raises `OSError` where the file can't be made."""
+    def take(self, note: str = "") -> bool:
+        """False where another process has it; `note` is for who reads the file. Raises `OSError`: it can't be made."""
         flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
         descriptor = os.open(self.path, flags, _PRIVATE)
         try:
@@ -67,13 +92,42 @@ class Lock:
             os.close(descriptor)
             raise
         os.ftruncate(descriptor, 0)
-        os.write(descriptor, f"{os.getpid()}\n".encode())
+        os.write(descriptor, "".join(f"{line}\n" for line in (os.getpid(), note) if line).encode())
         self._descriptor = descriptor
+        return True
+
+    def taken(self) -> bool:
+        """Whether a process has it now; looking shuts others out for a few microseconds. Raises `OSError`."""
+        return not self._share(fcntl.LOCK_NB)
+
+    def wait(self) -> None:
+        """Return when no process has it; the kernel wakes us. Raises `OSError`."""
+        self._share(0)
+
+    def _share(self, flags: int) -> bool:
+        """The file is opened anew each time: somebody may have made it anew, with the folder that it is in."""
+        try:
+            descriptor = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        except FileNotFoundError:
+            return True
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | flags)
+        except BlockingIOError:
+            return False
+        finally:
+            os.close(descriptor)
         return True
 
     def holder(self) -> str:
         """The number of the process that took it last, as far as the file tells."""
-        return self.path.read_text(errors="replace").strip() or "unknown"
+        return next(iter(self._lines()), "unknown")
+
+    def note(self) -> str:
+        """What that process has noted, nothing where it has not."""
+        return "".join(self._lines()[1:2])
+
+    def _lines(self) -> list[str]:
+        return self.path.read_text(errors="replace").split()
 
     def release(self) -> None:
         os.close(self._descriptor)

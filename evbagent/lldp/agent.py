@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass
 
-from evbagent.effects import Actuated, Effect
+from evbagent.effects import Actuated, Effect, SendFrame
 from evbagent.events import Change, LinkState, NeighborChange
 from evbagent.lldp.counters import Counters
 from evbagent.lldp.neighbors import Heard, Neighbor
@@ -106,6 +106,13 @@ class Agent:
                 changes += self._decode(heard, now)
         return changes + self._receive.evaluate(now)
 
+    def adopt(self, heard: Heard, expires: float, now: float) -> list[NeighborChange]:
+        """A neighbor by its last frame as a daemon before this one heard it; raises `FrameDiscarded`.
+
+        That daemon has counted it, and it is no new neighbor, so there is no fast start.
+        """
+        return self._receive.adopt(heard, Lldpdu.decode(heard.payload), expires, now)
+
     def forget(self, now: float) -> list[NeighborChange]:
         """Everybody has to be heard anew."""
         return self._receive.forget(now)
@@ -118,6 +125,11 @@ class Agent:
     def shared(self, now: float) -> frozenset[Msap]:
         """Identities under which two agents speak: what either says replaces what the other said."""
         return self._receive.shared(now)
+
+    @property
+    def goodbye(self) -> SendFrame | None:
+        """The shutdown LLDPDU, for whoever has to send it when we can't; None where nothing is told on this scope."""
+        return self._transmit.goodbye
 
     def run(self, now: float) -> list[Effect]:
         """What is due to be sent."""

@@ -148,6 +148,10 @@ class Neighbors:
         self._by_octets[heard.octets] = neighbor
         return True
 
+    def expire(self, identity: bytes, at: float) -> None:
+        """That neighbor is there until then, unless it is heard again."""
+        self._by_identity[identity].expires = at
+
     def delete(self, neighbor: Neighbor) -> None:
         del self._by_identity[neighbor.msap.octets]
         del self._by_octets[neighbor.heard.octets]

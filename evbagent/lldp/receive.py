@@ -129,6 +129,15 @@ class Receive(Machine[ReceiveState]):
         self._delete(list(self.neighbors), Change.CLEARED)
         return self._changes
 
+    def adopt(self, heard: Heard, pdu: Lldpdu, expires: float, now: float) -> list[NeighborChange]:
+        """A frame that a daemon before this one heard: it counts as then, and no longer than it did then."""
+        self._changes = []
+        expires = min(expires, now + pdu.ttl)
+        if self.port_enabled and expires > now and self.neighbors.store(pdu, heard, now):
+            self.neighbors.expire(pdu.msap.octets, expires)
+            self._note(Change.ADOPTED, pdu)
+        return self._changes
+
     def evaluate(self, now: float) -> list[NeighborChange]:
         """What time or the link changed."""
         self._changes = []

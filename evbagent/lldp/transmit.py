@@ -59,6 +59,12 @@ class Transmit(Machine[TransmitState]):
         """When the wait after a shutdown LLDPDU ends; the timer machine knows everything else."""
         return self._shutdown_until if self.state is TransmitState.TX_SHUTDOWN_FRAME else math.inf
 
+    @property
+    def goodbye(self) -> SendFrame | None:
+        """The shutdown LLDPDU as it would be sent now, None where there is nothing to take back."""
+        speaks = self.permitted and self.local is not None and self.source is not None
+        return self._frame(0) if speaks else None
+
     def _exit(self, now: float) -> TransmitState | None:
         state = self.state
         if state is TransmitState.TX_INFO_FRAME:

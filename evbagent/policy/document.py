@@ -9,9 +9,19 @@ from typing import Any, Final
 
 from evbagent import __version__
 from evbagent.policy.dcbx import dcbx, peer
-from evbagent.status import AttachmentStatus, Explanation, RelayStatus, UplinkStatus
+from evbagent.status import (
+    AttachmentStatus,
+    Explanation,
+    MacvlanMode,
+    Mode,
+    Reach,
+    Reason,
+    RelayStatus,
+    State,
+    UplinkStatus,
+)
 
-__all__ = ["POLICY_SCHEMA", "STATUS_SCHEMA", "Moment", "document", "status", "status_of"]
+__all__ = ["POLICY_SCHEMA", "STATUS_SCHEMA", "Moment", "abandoned", "document", "status", "status_of"]
 
 POLICY_SCHEMA: Final = "evbagent/policy/1"
 STATUS_SCHEMA: Final = "evbagent/status/1"
@@ -29,14 +39,17 @@ class Moment:
         return self.wall - timedelta(seconds=self.loop - loop)
 
 
-def document(uplinks: Sequence[UplinkStatus], *, host: str, generation: int, moment: Moment) -> dict[str, Any]:
-    """The policy document: uplinks by name, because templates address them so."""
+def document(
+    uplinks: Sequence[UplinkStatus], *, host: str, generation: int, moment: Moment, guarded: bool = False
+) -> dict[str, Any]:
+    """The policy document: uplinks by name, because templates address them so. `guarded`: a guard watches us."""
     return {
         "schema": POLICY_SCHEMA,
-        "agent": {"name": "evbagent", "version": __version__},
+        "agent": {"name": "evbagent", "version": __version__, "guard": guarded},
         "host": host,
         "generation": generation,
         "written_at": _timestamp(moment.wall),
+        "stale": False,
         "uplinks": {uplink.name: _uplink(uplink, moment) for uplink in uplinks},
     }
 
@@ -44,6 +57,46 @@ def document(uplinks: Sequence[UplinkStatus], *, host: str, generation: int, mom
 def status(uplinks: Sequence[UplinkStatus], moment: Moment) -> dict[str, Any]:
     """The status of these uplinks at that moment."""
     return {"schema": STATUS_SCHEMA, "uplinks": [_uplink(uplink, moment) for uplink in uplinks]}
+
+
+def abandoned(policy: Mapping[str, Any], modes: Mapping[str, Mapping[str, str]], wall: datetime) -> dict[str, Any]:
+    """The document of a daemon that is gone, after somebody else has put its guests out of VEPA.
+
+    `modes`: of the devices of each uplink as the kernel has them, by name. Raises what JSON of another shape may cause.
+    """
+    uplinks = {
+        name: _abandoned(uplink, modes[name], wall) if name in modes else uplink
+        for name, uplink in policy["uplinks"].items()
+    }
+    generation = policy["generation"] + 1
+    return {**policy, "generation": generation, "written_at": _timestamp(wall), "stale": True, "uplinks": uplinks}
+
+
+def _abandoned(uplink: Mapping[str, Any], modes: Mapping[str, str], wall: datetime) -> dict[str, Any]:
+    mode = Mode.VEPA if MacvlanMode.VEPA.value in modes.values() else Mode.VEB
+    foreign = [each for each in uplink["attachments"] if each["reach"] == Reach.FOREIGN.value]
+    ours = [each for each in uplink["attachments"] if each["reach"] != Reach.FOREIGN.value and each["name"] in modes]
+    return {
+        **uplink,
+        "effective": {**uplink["effective"], "mode": mode.value},
+        "state": State.SETTLED.value if mode is Mode.VEB else State.LEAVING.value,
+        "reason": Reason.RELEASED.value,
+        "since": _timestamp(wall),
+        "age_seconds": 0.0,
+        "relay": dict.fromkeys(uplink["relay"]) | {"requested": False, "peers": 0, "crowded": False},
+        "attachments": [*({**each, "mode": modes[each["name"]], "wanted": None} for each in ours), *foreign],
+        "explanation": {
+            **uplink["explanation"],
+            "row": [],
+            "mode": Mode.VEB.value,
+            "reason": Reason.RELEASED.value,
+            "sentence": "the daemon is gone, and nobody watches any more",
+            "cure": "start the daemon",
+            "obstacles": [],
+            "evidence": [],
+            "pending": [],
+        },
+    }
 
 
 def status_of(policy: Mapping[str, Any], now: datetime) -> dict[str, Any]:

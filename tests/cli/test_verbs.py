@@ -220,7 +220,9 @@ REFUSALS: dict[str, tuple[tuple[str, ...], int, str]] = {
     "no such configuration": (("status", "--config", "{folder}/none"), 2, "can't be read: No such file or directory"),
     "no hexadecimal": (("decode", "--hex", "0180zz"), 2, "'0180zz' is not hexadecimal"),
     "nothing to decode": (("decode",), 2, "there is no frame to decode"),
-    "no such story": (("lab", "--story", "none"), 2, "there is no story 'none' (there are: basic)"),
+    "no such story": (("lab", "--story", "none"), 2, "there is no story 'none' (there are: basic, restart)"),
+    "a wrong configuration for the guard": (("guard", "--config", "{policy}"), 2, "there is no key 'schema'"),
+    "a wrong configuration to release": (("release", "--config", "{policy}"), 2, "there is no key 'schema'"),
 }
 
 
@@ -232,6 +234,22 @@ def test_what_can_not_be_done_is_said_with_its_exit_code(
     result = evbagent(*(arg.format(**places) for arg in args))
     assert result.exit_code == code
     assert message in result.output
+
+
+def test_where_there_never_was_a_daemon_there_is_nothing_to_release(tmp_path: Path) -> None:
+    config = tmp_path / "evbagent.yaml"
+    config.write_text(f"run_dir: {tmp_path}/run\n")
+    result = evbagent("release", "--config", str(config))
+    assert (result.exit_code, result.output) == (
+        0,
+        "nothing to release: no daemon runs, and none has left anything\n",
+    )
+    assert json.loads(evbagent("release", "--config", str(config), "-f", "json").output) == {
+        "schema": "evbagent/release/1",
+        "daemon": None,
+        "uplinks": [],
+    }
+    assert not (tmp_path / "run").exists()
 
 
 FRAME = "0180c200000000005e00530188cc02070400005e00530104090567652d302f302f3106020078fe090080c20d03056eb4340000"

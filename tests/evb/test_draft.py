@@ -59,6 +59,10 @@ def repeats(*tlvs: Tlv, peer: Peer = SWITCH, scope: Scope = CUSTOMER) -> Step:
     return lambda machine, now: machine.peer(peer.change(Change.REFRESHED, *tlvs, scope=scope), now)
 
 
+def adopts(*tlvs: Tlv, peer: Peer = SWITCH, scope: Scope = CUSTOMER) -> Step:
+    return lambda machine, now: machine.peer(peer.change(Change.ADOPTED, *tlvs, scope=scope), now)
+
+
 def goes(change: Change = Change.EXPIRED, peer: Peer = SWITCH, scope: Scope = CUSTOMER) -> Step:
     return lambda machine, now: machine.peer(peer.change(change, scope=scope), now)
 
@@ -534,6 +538,17 @@ WALKS: dict[str, tuple[list[Step], list[DraftState]]] = {
     "claimed before our offer left": ([says(STANDARD), says(RELAY)], [IDLE, OFFERED, WITHHELD]),
     "refused": ([says(UNABLE), goes()], [IDLE]),
     "ratified": ([says(bridge()), goes()], [IDLE]),
+    "agreed before a restart, withdrawn": ([adopts(RELAY), says(STANDARD)], [IDLE, AGREED, OFFERED]),
+    "agreed before a restart on both scopes": (
+        [adopts(RELAY), adopts(RELAY, scope=NEAREST), goes()],
+        [IDLE, AGREED],
+    ),
+    "taken over without a claim": ([adopts(STANDARD), says(RELAY)], [IDLE, OFFERED, WITHHELD]),
+    "the ratified version taken over, then the draft": ([adopts(bridge()), says(RELAY)], [IDLE, WITHHELD]),
+    "two taken over": (
+        [adopts(RELAY), adopts(RELAY, peer=OTHER), goes(peer=OTHER), goes(), says(RELAY)],
+        [IDLE, AGREED, IDLE, WITHHELD, IDLE, WITHHELD],
+    ),
 }
 
 

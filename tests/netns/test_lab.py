@@ -67,8 +67,26 @@ def test_the_story_holds_and_reports_what_it_measured() -> None:
 
 
 @pytest.mark.slow
-def test_a_sabotaged_daemon_is_found_out() -> None:
-    done = lab("--script", "-f", "json", "--sabotage", "no-flip")
+def test_the_story_of_a_restart_holds() -> None:
+    done = lab("--script", "-f", "json", "--story", "restart")
+    assert done.returncode == 0, done.stdout + done.stderr
+    report = json.loads(done.stdout)
+    assert report["settings"] == {"agent": {"hold_up": 0.2, "guard": {"grace": 3.0}}}
+    assert [(step["name"], step["ok"], step["frames_lost"]) for step in report["steps"]] == [
+        ("relay negotiated, with a guard", True, 0),
+        ("daemon killed and started again", True, 0),
+        ("daemon restarted", True, 0),
+        ("daemon killed for good", True, 0),
+        ("daemon back after all", True, 0),
+    ]
+    for step in report["steps"][1:3]:
+        assert step["via_switch"] >= step["frames_sent"] > 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("story", ["basic", "restart"])
+def test_a_sabotaged_daemon_is_found_out(story: str) -> None:
+    done = lab("--script", "-f", "json", "--sabotage", "no-flip", "--story", story)
     assert done.returncode == 1
     report = json.loads(done.stdout)
     assert report["ok"] is False

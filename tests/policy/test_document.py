@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evbagent import __version__
-from evbagent.policy.document import POLICY_SCHEMA, STATUS_SCHEMA, Moment, document, status_of
+from evbagent.policy.document import POLICY_SCHEMA, STATUS_SCHEMA, Moment, abandoned, document, status_of
 from evbagent.status import (
     AttachmentStatus,
     Backend,
@@ -196,13 +196,20 @@ def made(*uplinks: UplinkStatus, moment: Moment = MOMENT) -> dict[str, Any]:
 def test_the_document_has_exactly_this_shape() -> None:
     assert made(SETTLED, OBSERVING) == {
         "schema": "evbagent/policy/1",
-        "agent": {"name": "evbagent", "version": __version__},
+        "agent": {"name": "evbagent", "version": __version__, "guard": False},
         "host": "host1",
         "generation": 3,
         "written_at": "2026-11-22T12:00:00.250+00:00",
+        "stale": False,
         "uplinks": {"eth0": ETH0, "eth1": ETH1},
     }
     assert list(made(SETTLED)["uplinks"]["eth0"]) == list(ETH0)  # in an order that people can read
+
+
+def test_the_document_says_whether_a_guard_watches() -> None:
+    guarded = document([SETTLED], host="host1", generation=3, moment=MOMENT, guarded=True)
+    assert guarded["agent"]["guard"] is True
+    assert {**guarded, "agent": None} == {**made(SETTLED), "agent": None}
 
 
 def test_a_document_without_uplinks_has_an_empty_object() -> None:
@@ -226,6 +233,53 @@ def test_what_is_not_known_is_null_and_not_absent() -> None:
     settled, observing = made(SETTLED)["uplinks"]["eth0"], made(OBSERVING)["uplinks"]["eth1"]
     assert keys(settled) == keys(observing)
     assert (observing["relay"]["peer"], settled["would"]) == (None, None)
+
+
+LATER = NOON + timedelta(minutes=1)
+RELEASED: dict[str, Any] = {
+    **ETH0,
+    "effective": {"mode": "veb", "backend": "macvtap"},
+    "state": "settled",
+    "reason": "released",
+    "since": "2026-11-22T12:01:00.250+00:00",
+    "age_seconds": 0.0,
+    "relay": ETH1["relay"],
+    "attachments": [
+        {"name": "macvtap0", "ifindex": 7, "reach": "managed", "mode": "bridge", "wanted": None},
+        {"name": "macvtap1", "ifindex": 8, "reach": "chosen", "mode": "private", "wanted": None},
+        {"name": "macvtap2", "ifindex": 9, "reach": "foreign", "mode": None, "wanted": None},
+    ],
+    "explanation": {
+        "policy": "ask",
+        "row": [],
+        "mode": "veb",
+        "reason": "released",
+        "sentence": "the daemon is gone, and nobody watches any more",
+        "cure": "start the daemon",
+        "obstacles": [],
+        "evidence": [],
+        "pending": [],
+    },
+}
+
+
+def test_a_document_that_its_daemon_has_abandoned_is_stale_and_says_what_the_kernel_has() -> None:
+    before = made(SETTLED, OBSERVING)
+    modes = {"eth0": {"macvtap0": "bridge", "macvtap1": "private", "macvtap2": "bridge"}, "eth9": {}}
+    assert abandoned(before, modes, LATER) == {
+        **before,
+        "generation": 4,
+        "written_at": "2026-11-22T12:01:00.250+00:00",
+        "stale": True,
+        "uplinks": {"eth0": RELEASED, "eth1": ETH1},
+    }
+    assert before == made(SETTLED, OBSERVING)
+
+
+def test_a_guest_that_does_not_leave_vepa_is_told_in_it_and_one_that_has_gone_is_not() -> None:
+    eth0 = abandoned(made(SETTLED), {"eth0": {"macvtap0": "vepa"}}, LATER)["uplinks"]["eth0"]
+    assert (eth0["effective"]["mode"], eth0["state"], eth0["reason"]) == ("vepa", "leaving", "released")
+    assert [each["name"] for each in eth0["attachments"]] == ["macvtap0", "macvtap2"]
 
 
 TOKYO = timezone(timedelta(hours=9))
