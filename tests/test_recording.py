@@ -153,7 +153,7 @@ def test_nothing_that_an_uplink_is_made_of_is_left_out() -> None:
 
 
 def test_nothing_that_an_uplink_is_told_is_left_out() -> None:
-    asked = {"ports", "legacy"}  # what only answers
+    asked = {"ports", "neighbors", "legacy"}  # what only answers
     told = {name for name, _ in inspect.getmembers(Uplink, inspect.isfunction) if not name.startswith("_")} - asked
     assert {kind.KIND for kind in (*get_args(Input), Answer)} == {
         "deadline" if name == "on_deadline" else name for name in told
