@@ -76,7 +76,7 @@ def command(uplink: str, config: str | None, policy: str | None, form: Format) -
     except MISSHAPEN as error:
         fail(
             Exit.FAILED,
-            f"{policy or 'what the daemon wrote'} is no policy document of this version: {error!r}",
+            f"{policy or 'what it wrote'} is no policy document of this version: {error!r}",
             form=form,
         )
 

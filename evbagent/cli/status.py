@@ -41,7 +41,7 @@ def command(uplink: str | None, config: str | None, policy: str | None, form: Fo
         try:
             click.echo(table(status), nl=False)
         except MISSHAPEN as error:
-            fail(Exit.FAILED, f"{policy or 'what the daemon wrote'} is no policy document of this version: {error!r}")
+            fail(Exit.FAILED, f"{policy or 'what it wrote'} is no policy document of this version: {error!r}")
 
 
 def seen(uplink: str | None, config: str | None, policy: str | None, form: Format) -> dict[str, Any]:

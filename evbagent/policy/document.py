@@ -155,7 +155,12 @@ def _explanation(explanation: Explanation, moment: Moment) -> dict[str, Any]:
             for obstacle in explanation.obstacles
         ],
         "evidence": [
-            {"what": fact.what, "value": fact.value, "since": _timestamp(moment.at(fact.since))}
+            {
+                "what": fact.what,
+                "value": fact.value,
+                "since": _timestamp(moment.at(fact.since)),
+                "age_seconds": round(moment.loop - fact.since, 3),
+            }
             for fact in explanation.facts
         ],
         "pending": [{"what": each.what, "due": _timestamp(moment.at(each.due))} for each in explanation.pending],

@@ -49,10 +49,12 @@ def test_uplinks_are_told_as_the_status_command_tells_them(tmp_path: Path) -> No
         assert (whole.body["schema"], one.body["schema"]) == ("evbagent/status/1", "evbagent/status/1")
         (uplink,), (same,) = whole.body["uplinks"], one.body["uplinks"]
         (shown,) = status((served.uplink.status,), Moment(0.0, datetime.now(UTC)))["uplinks"]
-        passing = {"since", "age_seconds"}
+        passing = {"since", "age_seconds", "explanation"}
         lasting = shown.keys() - passing
         assert {key: uplink[key] for key in lasting} == {key: shown[key] for key in lasting}
         assert uplink.keys() == same.keys() == shown.keys()
+        sentences = {each["explanation"]["sentence"] for each in (uplink, same, shown)}
+        assert sentences == {served.uplink.status.explanation.sentence}
         assert (uplink["age_seconds"], same["since"][:19]) == (pytest.approx(10, abs=5), uplink["since"][:19])
 
     play(tmp_path, scene)

@@ -137,8 +137,8 @@ ETH0: dict[str, Any] = {
         "cure": None,
         "obstacles": [],
         "evidence": [
-            {"what": "link", "value": "up", "since": "2026-11-22T11:58:20.250+00:00"},
-            {"what": "peers", "value": 1, "since": "2026-11-22T11:59:45.500+00:00"},
+            {"what": "link", "value": "up", "since": "2026-11-22T11:58:20.250+00:00", "age_seconds": 100.0},
+            {"what": "peers", "value": 1, "since": "2026-11-22T11:59:45.500+00:00", "age_seconds": 14.75},
         ],
         "pending": [],
     },
@@ -175,7 +175,9 @@ ETH1: dict[str, Any] = {
         "sentence": "nobody wants it",
         "cure": "want it",
         "obstacles": [{"label": "holding_up", "sentence": "wait for it", "cure": "wait"}],
-        "evidence": [{"what": "requested", "value": False, "since": "2026-11-22T12:00:00.250+00:00"}],
+        "evidence": [
+            {"what": "requested", "value": False, "since": "2026-11-22T12:00:00.250+00:00", "age_seconds": 0.0},
+        ],
         "pending": [{"what": "holding_up", "due": "2026-11-22T12:00:02.750+00:00"}],
     },
 }
