@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import inspect
 import json
+from collections.abc import Callable
 from dataclasses import fields
-from typing import Any, get_args
+from typing import Any, cast, get_args
 
 import pytest
 
 from evbagent import __version__
 from evbagent.dcb import DcbxMode, KernelDcb
-from evbagent.effects import Actuated, SendFrame, SendProbe, SetHairpin, SetModes
+from evbagent.effects import Actuated, Effect, SendFrame, SendProbe, SetHairpin, SetModes
 from evbagent.entry import EntrySettings
 from evbagent.events import LinkState
 from evbagent.legacy import Flaps, Goodbye, Known, Legacy
@@ -77,8 +78,8 @@ LINES: dict[str, tuple[Line, dict[str, Any]]] = {
     ),
     "the same links": (Line(30.5, None, Again()), {"at": 30.5, "input": "link_again"}),
     "a frame": (
-        Line(1.25, None, Received(b"\x01\x80", 5)),
-        {"at": 1.25, "input": "receive", "octets": "0180", "vlan": 5, "arrived": None},
+        Line(1.25, None, Received(b"\x01\x80", 5, 12346.2)),
+        {"at": 1.25, "input": "receive", "octets": "0180", "vlan": 5, "arrived": 12346.2},
     ),
     "probes lost": (Line(2.0, None, ProbesMissed()), {"at": 2.0, "input": "probes_missed"}),
     "what a driver says": (
@@ -158,6 +159,38 @@ def test_nothing_that_an_uplink_is_told_is_left_out() -> None:
     assert {kind.KIND for kind in (*get_args(Input), Answer)} == {
         "deadline" if name == "on_deadline" else name for name in told
     }
+
+
+class Told:
+    """In an uplink's place: which of its methods was called, with which arguments by name."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[str, dict[str, object]]] = []
+
+    def __getattr__(self, name: str) -> Callable[..., list[Effect]]:
+        def called(*args: object, **keywords: object) -> list[Effect]:
+            bound = inspect.signature(getattr(Uplink, name)).bind(self, *args, **keywords).arguments
+            self.calls.append((name, {key: value for key, value in bound.items() if key != "self"}))
+            return []
+
+        return called
+
+
+EVENTS = [line.event for line, _ in LINES.values() if isinstance(line.event, Input)]
+
+
+@pytest.mark.parametrize("event", EVENTS, ids=lambda event: event.KIND)
+def test_the_core_is_told_all_that_was_recorded(event: Input) -> None:
+    core = Told()
+    event.apply(cast(Uplink, core), 7.0)
+    ((_, arguments),) = core.calls
+    recorded = {field.name: getattr(event, field.name) for field in fields(event)}
+    assert {name: value for name, value in arguments.items() if name != "now"} == recorded
+    assert arguments.get("now") == (None if event.KIND == "overflowed" else 7.0)
+
+
+def test_there_is_a_line_of_each_kind() -> None:
+    assert {type(event) for event in EVENTS} == set(get_args(Input))
 
 
 def test_nothing_of_an_outcome_is_left_out() -> None:

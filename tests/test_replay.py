@@ -71,6 +71,7 @@ class Recorded:
         self.lines: list[bytes] = [self.start.line()]
         core = self.start.core()
         self.core = Recording(core, lambda: self.now, lambda note: self.lines.append(note.line(loop).line()))
+        self.twin = self.start.core()  # is told the same, and nobody notes it
         self.now = now
         self.modes = {7: BRIDGE, 8: VEPA}
         self.refuses: set[int] = set()
@@ -98,7 +99,14 @@ class Recorded:
         ]
 
     def tell(self, what: Callable[..., list[Effect]]) -> None:
-        self.done += perform(self.core, what(self.core, self.now), self._answer, self.now)
+        effects = what(self.core, self.now)
+        assert what(self.twin, self.now) == effects
+        self.done += perform(self, effects, self._answer, self.now)
+
+    def actuated(self, outcome: Actuated, now: float) -> list[Effect]:
+        effects = self.core.actuated(outcome, now)
+        assert self.twin.actuated(outcome, now) == effects
+        return effects
 
     def _answer(self, effect: Effect) -> Actuated | None:
         self.now += 0.000_123
@@ -162,6 +170,7 @@ def play(host: Recorded, move: bytes | float | str) -> None:
             host.tell(lambda core, now: core.dcb(KernelDcb(DcbxMode.IEEE), now))
         case "overflowed":
             host.core.overflowed(5)
+            host.twin.overflowed(5)
         case "refuse":
             host.refuses = {8}
         case "relent":
@@ -180,6 +189,7 @@ def test_a_replay_has_exactly_the_effects_that_there_were(now: float, played: li
     for move in ("links", *played):
         play(host, move)
     host.tell(lambda core, now: core.release(now))
+    assert (host.core.deadline, host.core.vital) == (host.twin.deadline, host.twin.vital)
     replayed = steps(host.lines)
     event("probes" if any(isinstance(each, SendProbe) for each in host.done) else "no probes")
     assert [done.effect for step in replayed for done in step.done] == host.done

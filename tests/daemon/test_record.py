@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import inspect
 import os
 import resource
 import stat
@@ -11,14 +12,34 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import pytest
+
 from evbagent.config import RecordSettings
 from evbagent.daemon.journal import Journal
 from evbagent.daemon.record import Recorder, Recording
+from evbagent.dcb import DcbxMode, KernelDcb
+from evbagent.effects import Actuated, SetModes
 from evbagent.entry import EntrySettings
 from evbagent.events import LinkState
 from evbagent.linux.files import begin_file
-from evbagent.recording import Again, Line, Links, Origin, Received, parse
-from evbagent.replay import Replay
+from evbagent.recording import (
+    Again,
+    Answer,
+    DcbAnswered,
+    Deadline,
+    Input,
+    Line,
+    Links,
+    Missed,
+    Origin,
+    Overflowed,
+    ProbesMissed,
+    Received,
+    Released,
+    Slept,
+    parse,
+)
+from evbagent.status import MacvlanMode
 from evbagent.uplink import Uplink, UplinkSettings
 from tests.support.frames import HOST, IDENTITY, SWITCH, agents, bridge
 
@@ -100,26 +121,48 @@ def test_a_recording_is_for_its_owner_alone_and_the_one_before_it_is_kept(tmp_pa
     assert stat.S_IMODE((folder / "eth0.jsonl").stat().st_mode) == 0o600
 
 
-def test_what_a_recording_has_is_what_the_core_was_told(tmp_path: Path) -> None:
-    seen = []
+NOW = 1e6
+OUTCOME = Actuated(SetModes("eth0", {7: MacvlanMode.VEPA}), {7: 16}, modes={7: MacvlanMode.BRIDGE}, at=NOW)
+TOLD: dict[str, tuple[Callable[[Recording], object], Input | Answer]] = {
+    "link": (lambda core: core.link(PORT, [PORT], NOW, frozenset({HOST})), Links(PORT, (PORT,), frozenset({HOST}))),
+    "dcb": (lambda core: core.dcb(KernelDcb(DcbxMode.IEEE), NOW), DcbAnswered(KernelDcb(DcbxMode.IEEE))),
+    "receive": (lambda core: core.receive(FRAME, 5, NOW, NOW - 0.5), Received(FRAME, 5, NOW - 0.5)),
+    "probes_missed": (lambda core: core.probes_missed(NOW), ProbesMissed()),
+    "missed": (lambda core: core.missed(3, NOW), Missed(3)),
+    "overflowed": (lambda core: core.overflowed(3), Overflowed(3)),
+    "slept": (lambda core: core.slept(60.0, NOW), Slept(60.0)),
+    "on_deadline": (lambda core: core.on_deadline(NOW, drained=True), Deadline(True)),
+    "actuated": (lambda core: core.actuated(OUTCOME, NOW), Answer.of(OUTCOME)),
+    "release": (lambda core: core.release(NOW), Released()),
+}
 
+
+@pytest.mark.parametrize(("tell", "event"), TOLD.values(), ids=TOLD.keys())
+def test_what_is_recorded_is_all_that_the_core_is_told(
+    tmp_path: Path, tell: Callable[[Recording], object], event: Input | Answer
+) -> None:
     def life(core: Uplink | Recording) -> None:
-        now = core.deadline if core.deadline < 1e9 else 1e6
-        for step in (0.1, 0.2, 0.3):
-            core.link(PORT, [], now + step)
-        core.receive(FRAME, None, now + 0.4)
-        core.on_deadline(now + 9.0)
-        core.release(now + 9.1)
-        seen.append(core.name)
+        assert isinstance(core, Recording)
+        tell(core)
 
     record(tmp_path, life)
-    links, again, third, frame, *_ = told(tmp_path / "eth0.jsonl")
-    assert (links.event, again.event, third.event) == (Links(PORT, ()), Again(), Again())
-    assert frame.event == Received(FRAME, None)
-    with (tmp_path / "eth0.jsonl").open("rb") as lines:
-        replay = Replay(lines)
-        assert len(list(replay)) == 6
-    assert seen == [replay.start.origin.name]
+    assert [line.event for line in told(tmp_path / "eth0.jsonl")] == [event]
+
+
+@pytest.mark.parametrize("name", TOLD)
+def test_who_is_recorded_is_told_in_the_same_words(name: str) -> None:
+    recorded, plain = (inspect.signature(getattr(kind, name), eval_str=True) for kind in (Recording, Uplink))
+    assert recorded == plain
+
+
+def test_links_that_stay_as_they_were_are_written_once(tmp_path: Path) -> None:
+    def life(core: Uplink | Recording) -> None:
+        for attachments in ([], [], [PORT], [PORT], []):
+            core.link(PORT, attachments, NOW)
+
+    record(tmp_path, life)
+    none, one = Links(PORT, ()), Links(PORT, (PORT,))
+    assert [line.event for line in told(tmp_path / "eth0.jsonl")] == [none, Again(), one, Again(), none]
 
 
 def test_a_recording_that_is_full_ends_with_a_whole_line_and_is_told_of_once(tmp_path: Path) -> None:
