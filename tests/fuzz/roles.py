@@ -73,6 +73,7 @@ class Host:
         self.core = make(PORT_NAME, settings, IDENTITY, agents(_SCOPES[choice % 2]), 0.0, probe=self.probe)
         self._modes: dict[int, MacvlanMode] = {7: BRIDGE, 8: VEPA, 9: PRIVATE}
         self._foreign: dict[int, MacvlanMode] = {10: VEPA}
+        self._told: set[bytes] = set()  # addresses of guests, as the core knows them
         self._refuses: dict[int, MacvlanMode] = {}
         self._unread = False
         self._stayed: set[int] = set() if self._applies else {7, 8}  # who is in VEPA and could not be taken out
@@ -83,10 +84,11 @@ class Host:
             LinkState(index, f"tap{index}", guest(index), True, True, 1, mode=mode, foreign=index in self._foreign)
             for index, mode in {**self._modes, **self._foreign}.items()
         ]
+        self._told = {guest(index).octets for index in (*self._modes, *self._foreign)}
         return self.core.link(port, links, now)
 
     def own(self, source: bytes) -> bool:
-        return source in {guest(index).octets for index in (*self._modes, *self._foreign)}
+        return source in self._told
 
     def change(self, tape: Tape, world: World) -> list[Effect]:
         """Somebody makes a guest, removes one, or sets its mode."""

@@ -83,6 +83,9 @@ PROBED, PROBED_ALONE, PROBED_ASSUMED = b"\x24", b"\x40", b"\x44"  # with a probe
 HOLD_UP = 4  # as long as VEPA is waited for
 
 
+LINK_CHANGES: Final = [bytes([Step.LINK, change]) for change in range(len(LINKS))]
+
+
 def hear(words: str, *, speaker: int = 0, ttl: int = 0, how: int = 0) -> bytes:
     return bytes([Step.HEAR, speaker, list(WORDS).index(words), ttl, how])
 
@@ -91,70 +94,68 @@ def wait(index: int) -> bytes:
     return bytes([Step.WAIT, index])
 
 
-def _tapes() -> Iterator[bytes]:
+def _of_a_switch() -> Iterator[bytes]:
+    asks, no_more = hear("asks"), hear("asks no more")
+    yield PORT + asks + hear("asks", speaker=1, ttl=3) + wait(4) + bytes([Step.RELEASE, 0]) + asks
+    for answer in range(3):
+        obeys = bytes([Step.RESIST, 1, answer])
+        yield PORT + asks + obeys + bytes([Step.MISS, 5]) + wait(3) + asks
+        yield PORT + obeys + asks + wait(3) + hear("asks, and sees relay") + wait(6) + asks + no_more + wait(3)
+        yield PORT + obeys + asks + bytes([Step.CHANGE, 1, Step.CHANGE, 0]) + b"".join(LINK_CHANGES) + asks
+
+
+def _of_a_host() -> Iterator[bytes]:
     granted, withdrawn, crowd = hear("grants") + wait(HOLD_UP), hear("withdraws"), range(2, len(SPEAKERS))
-    link = [bytes([Step.LINK, change]) for change in range(len(LINKS))]
     refuses = [bytes([Step.RESIST, leave, 0, what]) for leave in (0, 1) for what in range(5)]
+    yield UPLINK + granted + withdrawn + granted
+    yield from (first + granted + withdrawn + wait(5) + hear("asks") for first in OTHER_SETTINGS)
     yield from (UPLINK + granted + wait(3) + hear(words) + wait(3) + granted for words in WORDS)
     yield from (UPLINK + granted + hear(words, speaker=1, ttl=2) + wait(4) + granted for words in WORDS)
-    yield from (UPLINK + granted + change + wait(3) + granted + link[0] + granted for change in link)
+    yield from (UPLINK + granted + change + wait(3) + granted + LINK_CHANGES[0] + granted for change in LINK_CHANGES)
     yield from (UPLINK + how + granted + wait(4) + how + withdrawn + wait(4) + refuses[5] + granted for how in refuses)
-    yield from (first + granted + withdrawn + wait(5) + hear("asks") for first in OTHER_SETTINGS)
     yield UPLINK + hear("grants, having heard nothing") * 3 + wait(6) + granted + bytes([Step.HEAR_AGAIN]) + wait(6)
     yield UPLINK + (granted + wait(3) + withdrawn + wait(3)) * 8
     yield UPLINK + b"".join(hear("nothing", speaker=each, ttl=4) for each in crowd) + granted + wait(6)
     yield UPLINK + b"".join(hear("grants", speaker=each, ttl=4) for each in crowd) + wait(5)
-    yield UPLINK + b"".join(
-        hear("very much that is read", speaker=each, how=scope) for each in crowd for scope in (0, 6, 7)
-    )
+    much = (hear("very much that is read", speaker=each, how=scope) for each in crowd for scope in (0, 6, 7))
+    yield UPLINK + b"".join(much)
     yield UPLINK + b"".join(bytes([Step.HEAR_MUTATED, 3, 2, 0, 0, 0, 0, 30, each]) for each in range(1, 128))
     yield UPLINK + granted + bytes([Step.CHANGE, 3, 0, Step.CHANGE, 1, 2, Step.CHANGE, 2, 4]) + withdrawn
     yield UPLINK + granted + bytes([Step.MISS, 5]) + granted + bytes([Step.OVERSLEEP, 6, Step.CHANGE, 3, 0]) + granted
-    offered = hear("draft: can") + wait(3)
-    yield UPLINK + offered + hear("draft: grants") + wait(HOLD_UP) + hear("draft: grants", ttl=4) + offered + granted
-    yield (
-        UPLINK
-        + hear("draft: grants", how=6)
-        + offered
-        + hear("draft: grants")
-        + wait(HOLD_UP)
-        + hear("grants", speaker=1)
-    )
     yield UPLINK + granted + bytes([Step.OVERFLOW, 9, Step.SLEEP, 3]) + granted + bytes([Step.SLEEP, 6])
     yield UPLINK + granted + b"".join(hear("grants", ttl=4 * (each % 2)) for each in range(24)) + withdrawn
     yield UPLINK + b"".join(bytes([Step.CHANGE, 1, 1]) for _ in range(8)) + wait(HOLD_UP) + granted + wait(5)
-    dark, bright = bytes([Step.REFLECT, 0]), bytes([Step.REFLECT, 1])
-    again = b"".join(bytes([Step.HEAR_PROBE, each, 20, each // 2]) for each in range(8))
-    for first in (PROBED, PROBED_ALONE, PROBED_ASSUMED):
-        yield first + granted + wait(4) + dark + wait(4) + bright + wait(4) + again + wait(5)
-        yield first + dark + granted + wait(4) + bright + bytes([Step.MISS_PROBES]) + wait(5) + withdrawn + wait(4)
-        yield (
-            first + wait(4) + dark + wait(4) + bright + wait(5) + hear("cannot") + bytes([Step.OVERSLEEP, 4]) + granted
-        )
-        yield first + hear("grants", ttl=4) + wait(5) + wait(5) + dark + wait(3) + bytes([Step.RESIST, 0, 0, 0])
-        yield first + granted + bytes([Step.RESIST, 0, 0, 0]) + wait(4) + bytes([Step.SLEEP, 3]) + again + granted
-        yield first + granted + b"".join(bytes([Step.LINK, change]) for change in range(len(LINKS))) + granted
     yield UPLINK + granted + bytes([Step.RELEASE, 0]) + granted + wait(4)
     yield UPLINK + granted + bytes([Step.HEAR_TAGGED, 0, 1, 0, 0, 1, Step.HEAR_MUTATED, 0, 1, 0, 0, 1, 0, 40, 9])
-    for answer in range(3):
-        obeys, asks = bytes([Step.RESIST, 1, answer]), hear("asks")
-        yield PORT + asks + obeys + bytes([Step.MISS, 5]) + wait(3) + asks
+    offered, taken = hear("draft: can") + wait(3), hear("draft: grants")
+    yield UPLINK + offered + taken + wait(HOLD_UP) + hear("draft: grants", ttl=4) + offered + granted
+    yield UPLINK + hear("draft: grants", how=6) + offered + taken + wait(HOLD_UP) + hear("grants", speaker=1)
+
+
+def _with_a_probe() -> Iterator[bytes]:
+    granted, dark, bright = hear("grants") + wait(HOLD_UP), bytes([Step.REFLECT, 0]), bytes([Step.REFLECT, 1])
+    again = b"".join(bytes([Step.HEAR_PROBE, each, 20, each // 2]) for each in range(8))
+    missed = bytes([Step.MISS_PROBES])
+    for first in (PROBED, PROBED_ALONE, PROBED_ASSUMED):
+        yield first + granted + wait(4) + dark + wait(4) + bright + wait(4) + again + wait(5)
+        yield first + dark + granted + wait(4) + bright + missed + wait(4) + hear("withdraws") + wait(4)
         yield (
-            PORT
-            + obeys
-            + asks
-            + wait(3)
-            + hear("asks, and sees relay")
-            + wait(6)
-            + asks
-            + hear("asks no more")
-            + wait(3)
+            first + wait(4) + dark + wait(4) + bright + wait(4) + hear("cannot") + bytes([Step.OVERSLEEP, 4]) + granted
         )
-        yield PORT + obeys + asks + bytes([Step.CHANGE, 1, Step.CHANGE, 0]) + b"".join(link) + asks
-    yield PORT + hear("asks") + hear("asks", speaker=1, ttl=3) + wait(4) + bytes([Step.RELEASE, 0]) + hear("asks")
+        yield first + hear("grants", ttl=4) + wait(5) + wait(4) + dark + wait(3) + bytes([Step.RESIST, 0, 0, 0])
+        yield first + granted + bytes([Step.RESIST, 0, 0, 0]) + wait(4) + bytes([Step.SLEEP, 3]) + again + granted
+        yield first + granted + b"".join(LINK_CHANGES) + granted
+
+
+def _of_others() -> Iterator[bytes]:
+    """What the vectors say to a host in VEPA."""
     for vector in LLDP:
         payload = Frame.decode(vector.octets).payload
-        yield UPLINK + hear("grants") + bytes([Step.HEAR_LLDPDU, 0]) + u16(len(payload)) + payload
+        yield UPLINK + hear("grants") + wait(HOLD_UP) + bytes([Step.HEAR_LLDPDU, 0]) + u16(len(payload)) + payload
 
 
-TARGETS: Final = {"decoder": Target(decoder, _decodable), "port": Target(port, lambda: list(_tapes()))}
+def _tapes() -> list[bytes]:
+    return [*_of_a_switch(), *_of_a_host(), *_with_a_probe(), *_of_others()]
+
+
+TARGETS: Final = {"decoder": Target(decoder, _decodable), "port": Target(port, _tapes)}
