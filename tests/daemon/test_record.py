@@ -21,12 +21,14 @@ from evbagent.dcb import DcbxMode, KernelDcb
 from evbagent.effects import Actuated, SetModes
 from evbagent.entry import EntrySettings
 from evbagent.events import LinkState
+from evbagent.legacy import Known, Legacy
 from evbagent.linux.files import begin_file
 from evbagent.recording import (
     Again,
     Answer,
     DcbAnswered,
     Deadline,
+    Inherited,
     Input,
     Line,
     Links,
@@ -123,7 +125,9 @@ def test_a_recording_is_for_its_owner_alone_and_the_one_before_it_is_kept(tmp_pa
 
 NOW = 1e6
 OUTCOME = Actuated(SetModes("eth0", {7: MacvlanMode.VEPA}), {7: 16}, modes={7: MacvlanMode.BRIDGE}, at=NOW)
+LEFT = Legacy("eth0", 2, 1, vepa=True, neighbors=(Known("0180", NOW),))
 TOLD: dict[str, tuple[Callable[[Recording], object], Input | Answer]] = {
+    "inherit": (lambda core: core.inherit(LEFT, NOW), Inherited(LEFT)),
     "link": (lambda core: core.link(PORT, [PORT], NOW, frozenset({HOST})), Links(PORT, (PORT,), frozenset({HOST}))),
     "dcb": (lambda core: core.dcb(KernelDcb(DcbxMode.IEEE), NOW), DcbAnswered(KernelDcb(DcbxMode.IEEE))),
     "receive": (lambda core: core.receive(FRAME, 5, NOW, NOW - 0.5), Received(FRAME, 5, NOW - 0.5)),
@@ -147,6 +151,11 @@ def test_what_is_recorded_is_all_that_the_core_is_told(
 
     record(tmp_path, life)
     assert [line.event for line in told(tmp_path / "eth0.jsonl")] == [event]
+
+
+def test_there_is_no_other_way_to_tell_a_core_anything() -> None:
+    told = {name for name, _ in inspect.getmembers(Recording, inspect.isfunction) if not name.startswith("_")}
+    assert told == TOLD.keys()
 
 
 @pytest.mark.parametrize("name", TOLD)
