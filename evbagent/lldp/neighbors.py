@@ -116,11 +116,15 @@ class Neighbors:
         return iter(self._by_identity.values())
 
     @property
+    def expiry(self) -> float:
+        """When the first of them expires, infinity where there is none."""
+        return min((neighbor.expires for neighbor in self), default=math.inf)
+
+    @property
     def deadline(self) -> float:
         """When the first of them expires, or may be heard again; infinity where there is neither."""
-        expiry = min((neighbor.expires for neighbor in self), default=math.inf)
         credit = min((neighbor.allowance.next for neighbor in self if neighbor.held is not None), default=math.inf)
-        return min(expiry, credit)
+        return min(self.expiry, credit)
 
     def same(self, octets: bytes) -> Neighbor | None:
         """Whose last frame had exactly these octets."""

@@ -13,6 +13,7 @@ __all__ = ["Allowance", "relay_words"]
 _KEYS: Final = re.compile(b"|".join(re.escape(kind.KEY.octets) for kind in (Evb, EvbDraft)))
 _HEADER: Final = 2  # octets in front of OUI and subtype
 _INFORMATION: Final = 13  # octets of the longer of the two TLVs
+_EPSILON: Final = 1e-6  # what a sum of floats may lack
 
 
 class Allowance:
@@ -28,7 +29,7 @@ class Allowance:
         """Whether there was one left; it is gone then."""
         self._credit = min(float(self._most), self._credit + max(0.0, now - self._at) * self._rate)
         self._at = now
-        if self._credit < 1.0:
+        if self._credit < 1.0 - _EPSILON:
             return False
         self._credit -= 1.0
         return True

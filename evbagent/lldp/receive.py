@@ -153,7 +153,7 @@ class Receive(Machine[ReceiveState]):
                 return ReceiveState.DELETE_INFO
             return ReceiveState.UPDATE_INFO if self._rx_changes else ReceiveState.RX_WAIT_FOR_FRAME
         if state is ReceiveState.LLDP_WAIT_PORT_OPERATIONAL:
-            if self.neighbors.deadline <= now:  # rxInfoAge
+            if self.neighbors.expiry <= now:  # rxInfoAge
                 return ReceiveState.DELETE_AGED_INFO
             return ReceiveState.RX_LLDP_INITIALIZE if self.port_enabled else None
         if state is ReceiveState.DELETE_AGED_INFO:
@@ -165,7 +165,7 @@ class Receive(Machine[ReceiveState]):
             return ReceiveState.LLDP_WAIT_PORT_OPERATIONAL
         if self._frame is not None:
             return ReceiveState.RX_FRAME
-        return ReceiveState.DELETE_INFO if self.neighbors.deadline <= now else None
+        return ReceiveState.DELETE_INFO if self.neighbors.expiry <= now else None
 
     def _enter(self, now: float) -> Iterator[Effect]:
         state = self.state

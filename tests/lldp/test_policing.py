@@ -95,6 +95,25 @@ def test_what_is_kept_goes_with_its_neighbor() -> None:
     assert (total, discarded) == (BURST + 3, 1)
 
 
+def test_what_is_kept_may_be_overdue_when_others_are_heard() -> None:
+    subject = agent()
+    frames = chatter(subject, BURST + 2, 1.0)
+    assert hear(subject, said("leaf"), 2.5) == [Change.ADDED]
+    assert subject.deadline == 2.0
+    assert [change.change for change in subject.age(2.5)] == [Change.UPDATED]
+    assert latest(subject) == [frames[-1].pdu.text(SystemName), ""]
+
+
+@pytest.mark.parametrize(("began", "later"), [(31.69, 0.12), (63.01, 0.79), (1e9 + 0.7, 0.3)])
+def test_what_is_kept_is_heard_at_its_deadline_however_credits_are_rounded(began: float, later: float) -> None:
+    subject = agent()
+    chatter(subject, BURST + 2, began)
+    chatter(subject, 1, began + later)
+    due = subject.deadline
+    assert [change.change for change in subject.age(due)] == [Change.UPDATED]
+    assert subject.deadline > due
+
+
 def test_what_is_kept_goes_with_the_link() -> None:
     subject = agent()
     chatter(subject, BURST + 2, 1.0)
@@ -212,8 +231,7 @@ def test_an_allowance_never_gives_more_than_its_burst_and_rate(most: int, rate: 
         taken += allowance.take(now)
         assert taken <= most + now * rate + 1e-6
         assert allowance.next >= now
-    late = allowance.next + 1e-6
-    assert allowance.take(late)
+    assert allowance.take(allowance.next)
 
 
 def test_relay_words_are_the_evb_tlvs_of_either_version() -> None:
