@@ -9,6 +9,7 @@ from typing import Final
 
 from evbagent.lab.agent import HOLD_UP
 from evbagent.lab.lab import Lab
+from evbagent.lab.seen import modes, until
 from evbagent.lab.story import Step, StepFailed, Story, Teller
 from evbagent.lab.switch import SwitchSettings
 from evbagent.status import MacvlanMode
@@ -21,33 +22,13 @@ _PATIENCE: Final = 5.0
 _GRACE: Final = 3.0
 
 
-def _reason(lab: Lab) -> str | None:
-    uplink = lab.agent.uplink
-    return None if uplink is None else f"{uplink['effective']['mode']}, {uplink['state']}, {uplink['reason']}"
-
-
-async def _until(teller: Teller, mode: MacvlanMode, reason: str, seconds: float, *, state: str = "settled") -> float:
-    """Until the kernel has every guest in that mode and the agent says why."""
-    lab, spoken = teller.lab, "vepa" if mode is MacvlanMode.VEPA else "veb"
-    wanted = f"{spoken}, {state}, {reason}"
-    what = f"every guest in {mode.value} and the agent saying '{wanted}'"
-    try:
-        return await lab.until(lambda: lab.all_in(mode) and _reason(lab) == wanted, seconds, what)
-    finally:
-        teller.seen = f"kernel: {_modes(lab)}; agent: {_reason(lab)}"
-
-
-def _modes(lab: Lab) -> str:
-    return ", ".join(f"{name} {mode.value}" for name, mode in sorted(lab.modes().items()))
-
-
 async def _basic(teller: Teller) -> None:
     lab = teller.lab
 
     async def negotiated(step: Step) -> None:
         await lab.switch.start(_SHORT)
         await lab.agent.start()
-        await _until(teller, MacvlanMode.VEPA, "rr_active", _PATIENCE)
+        await until(teller, MacvlanMode.VEPA, "rr_active", _PATIENCE)
         await lab.until(lambda: lab.switch.confirmed, _PATIENCE, "the station to confirm relay")
         step.detail = f"relay asked for, granted, confirmed; {teller.seen}"
 
@@ -57,7 +38,7 @@ async def _basic(teller: Teller) -> None:
 
     async def withdrawn(step: Step) -> None:
         lab.switch.offer(relay=False)
-        await _until(teller, MacvlanMode.BRIDGE, "rr_withdrawn", _PATIENCE)
+        await until(teller, MacvlanMode.BRIDGE, "rr_withdrawn", _PATIENCE)
         step.detail = f"hairpin {'on' if lab.switch.hairpin else 'off'}; {teller.seen}"
 
     async def inside_the_host(step: Step) -> None:
@@ -66,19 +47,19 @@ async def _basic(teller: Teller) -> None:
 
     async def restored(step: Step) -> None:
         lab.switch.offer(relay=True)
-        await _until(teller, MacvlanMode.VEPA, "rr_active", _PATIENCE)
+        await until(teller, MacvlanMode.VEPA, "rr_active", _PATIENCE)
         await teller.traffic(step, through_switch=True)
         step.detail = teller.seen
 
     async def falls_silent(step: Step) -> None:
         lab.switch.die()
-        await _until(teller, MacvlanMode.VEPA, "probe_proven", _TTL + 1.0, state="suspect")
+        await until(teller, MacvlanMode.VEPA, "probe_proven", _TTL + 1.0, state="suspect")
         await teller.traffic(step, through_switch=True)
         step.detail = f"its word has expired (TTL {_TTL:g} s), and probes still come back; {teller.seen}"
 
     async def stops_reflecting(step: Step) -> None:
         lab.switch.set_hairpin(on=False)
-        took = await _until(teller, MacvlanMode.BRIDGE, "peer_lost", _PATIENCE)
+        took = await until(teller, MacvlanMode.BRIDGE, "peer_lost", _PATIENCE)
         await teller.traffic(step, through_switch=False)
         step.detail = f"left VEPA {took:.2f} s after the switch stopped reflecting; {teller.seen}"
 
@@ -99,7 +80,7 @@ async def _restart(teller: Teller) -> None:
         await lab.switch.start()
         await lab.agent.start_guard()
         await lab.agent.start()
-        await _until(teller, MacvlanMode.VEPA, "rr_active", _PATIENCE)
+        await until(teller, MacvlanMode.VEPA, "rr_active", _PATIENCE)
         await lab.until(lambda: _guarded(lab) and lab.switch.confirmed, _PATIENCE, "relay confirmed, and a guard seen")
         step.detail = f"relay confirmed, and a guard watches the daemon; {teller.seen}"
 
@@ -111,7 +92,7 @@ async def _restart(teller: Teller) -> None:
 
     async def gone(step: Step) -> None:
         await lab.agent.kill()
-        took = await _until(teller, MacvlanMode.BRIDGE, "released", _GRACE + _PATIENCE)
+        took = await until(teller, MacvlanMode.BRIDGE, "released", _GRACE + _PATIENCE)
         if took < 0.9 * _GRACE:
             raise StepFailed(f"the guard gave the daemon {took:.1f} s, and guard.grace is {_GRACE:g} s")
         await lab.until(lambda: not lab.switch.granted, _PATIENCE, "the switch to hear goodbye")
@@ -120,7 +101,7 @@ async def _restart(teller: Teller) -> None:
 
     async def back(step: Step) -> None:
         await lab.agent.start()
-        await _until(teller, MacvlanMode.VEPA, "rr_active", _PATIENCE)
+        await until(teller, MacvlanMode.VEPA, "rr_active", _PATIENCE)
         await teller.traffic(step, through_switch=True)
         step.detail = teller.seen
 
@@ -143,7 +124,7 @@ async def _unnoticed(teller: Teller, step: Step, end: Callable[[], Awaitable[int
 
     def back() -> bool:
         if not lab.all_in(MacvlanMode.VEPA):
-            noticed.add(f"kernel: {_modes(lab)}")
+            noticed.add(f"kernel: {modes(lab)}")
         if not (lab.switch.granted and lab.switch.confirmed):
             noticed.add("the switch was told something else")
         policy = lab.agent.policy
@@ -162,7 +143,7 @@ async def _unnoticed(teller: Teller, step: Step, end: Callable[[], Awaitable[int
         exchange = await asyncio.to_thread(flow.stop)
     step.frames_sent, step.frames_lost = exchange.sent, exchange.lost
     step.via_switch = lab.via_switch() - seen_before
-    await _until(teller, MacvlanMode.VEPA, "rr_active", _PATIENCE)
+    await until(teller, MacvlanMode.VEPA, "rr_active", _PATIENCE)
     if exchange.lost or exchange.duplicated or noticed:
         told = "; ".join(sorted(noticed))
         raise StepFailed(f"{exchange.lost} of {exchange.sent} frames lost, {exchange.duplicated} came twice; {told}")
