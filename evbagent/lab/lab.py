@@ -92,14 +92,19 @@ class Lab:
 
     def unplug(self) -> None:
         """The cable is out: no carrier at the host."""
-        topology.set_up(self.switch_namespace, topology.SWITCH_PORT, up=False)
+        topology.set_up(self.switch_namespace, self.switch.port, up=False)
 
-    def plug(self) -> None:
-        topology.set_up(self.switch_namespace, topology.SWITCH_PORT, up=True)
+    def plug(self, port: str | None = None) -> None:
+        """The cable is in again: where it was, or in another port of the switch, where no agent speaks yet."""
+        if port is not None:
+            self.switch.die()
+            topology.move_port(self.switch_namespace, self.switch.port, port)
+            self.switch.port = port
+        topology.set_up(self.switch_namespace, self.switch.port, up=True)
 
     def via_switch(self) -> int:
         """How many frames the kernel has counted in at the switch port."""
-        return topology.received_packets(self.switch_namespace, topology.SWITCH_PORT)
+        return topology.received_packets(self.switch_namespace, self.switch.port)
 
     def flow(self, *, rate: float = 1000.0) -> Flow:
         """Traffic among all guests, frames a second; not started yet."""

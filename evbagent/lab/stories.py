@@ -8,8 +8,11 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from evbagent.lab.agent import HOLD_UP
+from evbagent.lab.flapping import FLAP
 from evbagent.lab.lab import Lab
+from evbagent.lab.moving import MOVED_CABLE
 from evbagent.lab.seen import modes, until
+from evbagent.lab.silence import MUTE_SWITCH, SILENT_LOSS
 from evbagent.lab.story import Step, StepFailed, Story, Teller
 from evbagent.lab.switch import SwitchSettings
 from evbagent.status import MacvlanMode
@@ -165,5 +168,9 @@ STORIES: Final = {
             {"agent": {"hold_up": HOLD_UP, "guard": {"grace": _GRACE}}},
             _restart,
         ),
+        SILENT_LOSS,
+        MUTE_SWITCH,
+        FLAP,
+        MOVED_CABLE,
     )
 }

@@ -19,6 +19,7 @@ from evbagent.lldp.timers import TransmitSettings
 from evbagent.port import Identity
 from evbagent.switchport import SwitchPort
 from evbagent.wire.ethernet import Scope
+from evbagent.wire.octets import MacAddress
 
 __all__ = ["Switch", "SwitchSettings"]
 
@@ -27,6 +28,7 @@ __all__ = ["Switch", "SwitchSettings"]
 class SwitchSettings:
     """`interval` (seconds) and `hold` make the TTL; `keep_hairpin` leaves the flag on when relay is withdrawn."""
 
+    chassis: MacAddress = SWITCH_ADDRESS
     capable: bool = True
     interval: float = 30.0
     hold: int = 4
@@ -34,9 +36,10 @@ class SwitchSettings:
 
 
 class Switch:
-    """Offers relay on one port, and can be made to misbehave."""
+    """Offers relay on one port, the one where the cable is, and can be made to misbehave."""
 
     def __init__(self, namespace: Namespace, journal: Journal) -> None:
+        self.port = SWITCH_PORT
         self._namespace = namespace
         self._journal = journal
         with namespace.entered():
@@ -53,9 +56,9 @@ class Switch:
         timing = TransmitSettings(interval=settings.interval, hold=settings.hold, phase=settings.interval)
         agent = AgentSettings(transmit=True, receive=True, limit=32, timing=timing)
         core = SwitchPort(
-            SWITCH_PORT,
+            self.port,
             capable=settings.capable,
-            identity=Identity(SWITCH_ADDRESS, "lab-switch"),
+            identity=Identity(settings.chassis, "lab-switch"),
             agents={Scope.NEAREST_CUSTOMER_BRIDGE: agent},
         )
         kernel = Kernel(self._route, self._links)
@@ -120,7 +123,7 @@ class Switch:
 
     def _port(self) -> LinkState:
         self._links.refresh()
-        port = self._links.named(SWITCH_PORT)
+        port = self._links.named(self.port)
         assert port is not None, "the lab's cable is there as long as the lab"
         return port
 

@@ -24,6 +24,7 @@ __all__ = [
     "edit",
     "guest_address",
     "make_switch",
+    "move_port",
     "received_packets",
 ]
 
@@ -90,6 +91,18 @@ def make_switch(switch: Namespace, *, stp: bool = True) -> None:
         _await_forwarding(ip, port)
         if stp:
             ip.link("set", index=bridge, kind="bridge", br_stp_state=1)
+
+    edit(switch, build)
+
+
+def move_port(switch: Namespace, old: str, new: str) -> None:
+    """The end of the cable, which is down, becomes another port of the switch, one that has learnt nothing yet."""
+
+    def build(ip: Any) -> None:
+        port = index_of(ip, old)
+        ip.link("set", index=port, master=0)
+        ip.link("set", index=port, ifname=new)
+        ip.link("set", index=port, master=index_of(ip, BRIDGE))
 
     edit(switch, build)
 

@@ -220,7 +220,7 @@ REFUSALS: dict[str, tuple[tuple[str, ...], int, str]] = {
     "no such configuration": (("status", "--config", "{folder}/none"), 2, "can't be read: No such file or directory"),
     "no hexadecimal": (("decode", "--hex", "0180zz"), 2, "'0180zz' is not hexadecimal"),
     "nothing to decode": (("decode",), 2, "there is no frame to decode"),
-    "no such story": (("lab", "--story", "none"), 2, "there is no story 'none' (there are: basic, restart)"),
+    "no such story": (("lab", "--story", "none"), 2, "there is no story 'none' (there are: basic, "),
     "a wrong configuration for the guard": (("guard", "--config", "{policy}"), 2, "there is no key 'schema'"),
     "a wrong configuration to release": (("release", "--config", "{policy}"), 2, "there is no key 'schema'"),
 }
