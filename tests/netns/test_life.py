@@ -29,6 +29,7 @@ from tests.support.taps import Captured, Tap
 pytestmark = pytest.mark.netns
 
 VEPA, BRIDGE = MacvlanMode.VEPA, MacvlanMode.BRIDGE
+PROBE: Final = b"\x88\xb5"
 SHORT, LONG = 2.0, 60.0  # seconds of grace
 PATIENCE = 15.0  # seconds; what is waited for comes within one where nothing else runs
 
@@ -113,11 +114,13 @@ def test_a_daemon_that_is_back_in_time_goes_on_and_nobody_notices(how: signal.Si
                 finally:
                     exchange = flow.stop()
                 told = of_the_host(tap)
+                probes = {frame.source for frame in tap.seen if not frame.outgoing and frame.octets[12:14] == PROBE}
             assert ended == (0 if how is signal.SIGTERM else -how)
             assert (exchange.lost, exchange.duplicated) == (0, 0)
             assert exchange.sent > 200
             assert seen == [({"guest1": VEPA, "guest2": VEPA}, True, True)]
             assert all(asks(frame) for frame in told)
+            assert len(probes - {HOST_ADDRESS}) == 1, "a switch learns no address more"
             assert "left in vepa -> adopted" in log
             assert "uplink veb -> vepa" not in log
             assert "uplink vepa -> veb" not in log
