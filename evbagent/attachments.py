@@ -102,7 +102,7 @@ class Attachments:
             return []
         mode = _KERNEL_MODE[target]
         wrong = frozenset(index for index, link in self._managed().items() if link.mode is not mode)
-        due = self._drift.due(wrong, now) - self._stuck
+        due = self._drift.due(wrong, mode, now) - self._stuck
         return [SetModes(self._uplink, dict.fromkeys(sorted(due), mode))] if due else []
 
     def outcome(self, outcome: Actuated, now: float) -> list[Faulted]:

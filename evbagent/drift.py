@@ -29,8 +29,9 @@ class Drifted:
 
 @dataclass(slots=True)
 class _Dispute:
-    """An attachment that does not stay where it belongs."""
+    """An attachment that does not stay in `target`, where it belonged when it was changed last."""
 
+    target: MacvlanMode
     changes: int = 0
     last: float = -math.inf
     pause: float = 0.0  # before it is repaired
@@ -73,13 +74,13 @@ class Drift:
             if old is None or old.mode is not target or link.mode is target:
                 continue
             drifted.append(Drifted(index, link.name, old.mode, link.mode))
-            self._note(index, now)
+            self._note(index, target, now)
         self.total += len(drifted)
         return drifted
 
-    def _note(self, index: int, now: float) -> None:
-        dispute = self._disputes.setdefault(index, _Dispute())
-        dispute.changes, dispute.last = dispute.changes + 1, now
+    def _note(self, index: int, target: MacvlanMode, now: float) -> None:
+        dispute = self._disputes.setdefault(index, _Dispute(target))
+        dispute.target, dispute.changes, dispute.last = target, dispute.changes + 1, now
         beyond = dispute.changes - _PATIENCE
         if beyond > 0:
             first, longest = _PAUSE
@@ -89,8 +90,14 @@ class Drift:
         """Seconds that the repair of this one waits, because it is not the first."""
         return self._disputes[index].pause if index in self._disputes else 0.0
 
-    def due(self, wrong: frozenset[int], now: float) -> frozenset[int]:
-        """Those of `wrong` that may be repaired now; for the others `deadline` says when."""
-        waiting = {index for index in wrong if index in self._disputes and self._disputes[index].repair_at > now}
-        self._waiting = frozenset(waiting)
+    def due(self, wrong: frozenset[int], target: MacvlanMode, now: float) -> frozenset[int]:
+        """Those of `wrong` that may be put into `target` now; for the others `deadline` says when.
+
+        A fight over one mode delays no change to another one: leaving VEPA is immediate for everybody.
+        """
+        self._waiting = frozenset(
+            index
+            for index in wrong & self._disputes.keys()
+            if self._disputes[index].target is target and self._disputes[index].repair_at > now
+        )
         return wrong - self._waiting

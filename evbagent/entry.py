@@ -71,6 +71,7 @@ class Entry(Machine[EntryState]):
         self._settings = settings
         self._came_from = EntryState.OUT
         self._allowed = self._announced = self._link_lost = self._adopted = False
+        self._ground: tuple[object, ...] = ()
         self._since = -math.inf  # when the state was entered
         self._entries: list[float] = []  # at most `flap_limit`, the oldest first
         self._locked_until = -math.inf
@@ -88,13 +89,22 @@ class Entry(Machine[EntryState]):
             return self._since + self._settings.hold_up
         return self._locked_until if self.state is EntryState.LOCKED_OUT else math.inf
 
-    def evaluate(self, *, allowed: bool, announced: bool, now: float, link_lost: bool = False) -> list[Effect]:
+    def evaluate(self, *, allowed: bool, announced: bool, now: float, ground: tuple[object, ...] = ()) -> list[Effect]:
         """`allowed`: the evidence allows VEPA; where it no longer does, `announced` says that the switch said so.
 
-        `link_lost`: the link went, and all evidence with it. That is the cable's doing, and no flap of relay.
+        `ground` is what the evidence rests on: the link, then the switch. VEPA on another ground is earned anew, though
+        nothing forbade it in between: one call can bring the end of a link, or of a switch, and the next one. Where
+        it is the link that went, that was the cable's doing, and no flap of relay.
         """
-        self._allowed, self._announced, self._link_lost = allowed, announced, link_lost
-        return self.run(now)
+        changed = [new != old for new, old in zip(ground, self._ground, strict=False)]
+        another, self._link_lost = any(changed), any(changed[:1])
+        self._ground = ground
+        self._allowed, self._announced = allowed and not another, announced
+        effects = self.run(now)
+        if another:
+            self._allowed = allowed
+            effects += self.run(now)
+        return effects
 
     def adopt(self, now: float) -> list[Effect]:
         """Guests are in VEPA by an earlier run of the agent, and what allowed it still does."""

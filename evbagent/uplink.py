@@ -73,10 +73,9 @@ class Uplink:
         self._released = False
         self._looked = False
         self._alarmed: Reason | None = None
-        self._probing = False
+        self._probing: int | None = None  # on which link the probe runs, by how many were lost before it
         self._unproven = False  # the probe runs, and has not yet said anything since it began to
         self._suspect = False
-        self._links_lost = 0
         self._entry = Entry(name, entry)
         self._explainer = Explainer()
         self.adoption = Adoption(name, self._entry)
@@ -244,15 +243,21 @@ class Uplink:
     def _facts(self) -> Facts:
         return Facts(self._station.evidence, self._port.proof, self._entry.inside)
 
+    @property
+    def _ground(self) -> tuple[object, ...]:
+        """What VEPA rests on: which link, and which switch where one speaks."""
+        peer = self._station.evidence.peer
+        return self._port.links_lost, *(() if peer is None else ((peer.chassis_id, peer.port_id),))
+
     def _ask_probe(self, now: float) -> list[Effect]:
         """The probe runs where it matters what it proves, and where a guest would suffer if nobody did."""
         if not self._port.probed:
             return []
         policy = Policy.NO if self._released else self._policy
         on = self._port.enabled and bool(self._attachments.managed) and probe_is_asked(policy, self._facts)
-        if on and not self._probing:
+        if on and self._probing != self._port.links_lost:
             self._unproven = True
-        self._probing = on
+        self._probing = self._port.links_lost if on else None
         effects = self._port.probe(on=on, now=now)
         self._unproven = self._unproven and on and self._port.proof.verified is None
         return effects
@@ -278,8 +283,8 @@ class Uplink:
         proven = self._entry.inside or not self._unproven
         allowed = self._decision.mode is Mode.VEPA and self._port.enabled and proven
         announced = self._decision.reason is Reason.RR_WITHDRAWN
-        lost, self._links_lost = self._port.links_lost > self._links_lost, self._port.links_lost
-        effects += self._entry.evaluate(allowed=allowed, announced=announced, now=now, link_lost=lost)
+        ground = self._ground
+        effects += self._entry.evaluate(allowed=allowed, announced=announced, now=now, ground=ground)
         if self._wanted is not Mode.VEPA:
             self.adoption.end()
         modes = [] if self._waits_for_proof else self._attachments.wishes(self._wanted, now)

@@ -55,9 +55,9 @@ def fight(drift: Drift, rounds: int, start: float = 0.0, apart: float = 0.0) -> 
     for _ in range(rounds):
         now += apart
         drift.compare(links(a=BRIDGE), links(a=VEPA), BRIDGE, now)
-        if not drift.due(frozenset({1}), now):
+        if not drift.due(frozenset({1}), BRIDGE, now):
             now = drift.deadline
-            assert drift.due(frozenset({1}), now) == {1}
+            assert drift.due(frozenset({1}), BRIDGE, now) == {1}
     return now
 
 
@@ -81,7 +81,15 @@ def test_who_fights_over_one_does_not_keep_others_from_being_repaired() -> None:
     drift = Drift()
     drift.compare(links(a=BRIDGE), links(a=VEPA), BRIDGE, fight(drift, 6))
     drift.compare(links(b=BRIDGE), links(a=VEPA, b=VEPA), BRIDGE, 1.0)
-    assert drift.due(frozenset({1, 2}), 1.0) == {2}
+    assert drift.due(frozenset({1, 2}), BRIDGE, 1.0) == {2}
+
+
+def test_a_fight_over_one_mode_delays_no_change_to_another() -> None:
+    drift = Drift()
+    drift.compare(links(a=BRIDGE), links(a=VEPA), BRIDGE, fight(drift, 6))
+    assert drift.due(frozenset({1}), VEPA, 1.0) == {1}
+    assert drift.deadline == math.inf
+    assert drift.due(frozenset({1}), BRIDGE, 1.0) == frozenset()
 
 
 def test_after_a_while_of_peace_all_is_forgotten() -> None:
@@ -100,5 +108,5 @@ def test_an_attachment_that_is_gone_is_forgotten() -> None:
     fight(drift, 8)
     drift.compare(links(a=BRIDGE), links(), BRIDGE, 10.0)
     assert drift.contested == frozenset()
-    assert drift.due(frozenset(), 10.0) == frozenset()
+    assert drift.due(frozenset(), BRIDGE, 10.0) == frozenset()
     assert drift.deadline == math.inf

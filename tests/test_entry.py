@@ -29,15 +29,16 @@ def entry(options: EntrySettings = FAST) -> WatchedEntry:
 
 def play(machine: Entry, steps: list[Step]) -> list[EntryState]:
     """The state after each step; `time` only lets time pass."""
-    states, allowed, announced = [], False, False
+    states, allowed, announced, link = [], False, False, 0
     for now, what in steps:
+        link += what == LINK
         if what == ADOPT:
             machine.adopt(now)
             allowed = True
         else:
             if what != TIME:
                 allowed, announced = what == YES, what == SAID
-            machine.evaluate(allowed=allowed, announced=announced, now=now, link_lost=what == LINK)
+            machine.evaluate(allowed=allowed, announced=announced, now=now, ground=(link,))
         states.append(machine.state)
     return states
 

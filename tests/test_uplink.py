@@ -454,6 +454,16 @@ def test_nobody_is_fought_for_ever() -> None:
     assert (host.modes[7], host.status.mode, host.uplink.drifts) == (BRIDGE, Mode.VEB, 6)
 
 
+def test_one_that_was_fought_over_leaves_vepa_with_the_others() -> None:
+    host = in_vepa(7, 8)
+    for _ in range(8):
+        host.modes[7] = BRIDGE
+        host.looks(2.0)
+    host.modes[7] = VEPA  # who fought now agrees
+    host.looks(2.1)
+    assert host.hears(WITHDRAWN, 2.2)[0] == SetModes("eth0", {7: BRIDGE, 8: BRIDGE})
+
+
 def test_a_guest_that_chose_another_mode_is_told_of_and_left_alone() -> None:
     host = in_vepa(7, 8)
     host.modes[7] = PRIVATE
@@ -762,6 +772,31 @@ def test_a_guest_that_comes_while_the_others_wait_waits_too() -> None:
     host = patient()
     host.modes[9] = VEPA
     assert host.looks(2.0)[0] == SetModes("eth0", {9: BRIDGE})
+
+
+ASSUMING = UplinkSettings(reflective_relay=ReflectiveRelay.ASSUME)
+INTERRUPTIONS: dict[str, tuple[UplinkSettings, Event]] = {
+    "a flap between two looks, and the operator's word": (ASSUMING, link(replace(PORT, carrier_ups=2))),
+    "a suspension, and the operator's word": (ASSUMING, lambda host: host.sleeps(2.0)),
+    "another interface, and the operator's word": (ASSUMING, link(replace(PORT, ifindex=9))),
+    "another switch, heard as the first one expired": (
+        UplinkSettings(),
+        lambda host: host.hears(OTHER.frame(bridge()), 130.0),
+    ),
+}
+
+
+@pytest.mark.parametrize(("configured", "event"), INTERRUPTIONS.values(), ids=INTERRUPTIONS.keys())
+def test_what_ends_and_begins_anew_in_one_call_is_earned_anew(configured: UplinkSettings, event: Event) -> None:
+    host = Host({7: BRIDGE}, configured, EntrySettings(hold_up=0.5))
+    if configured is not ASSUMING:
+        host.hears(GRANTED, 1.0)
+    host.waits(1.5)
+    assert host.modes == {7: VEPA}
+    assert event(host)[0] == SetModes("eth0", {7: BRIDGE})
+    assert (host.status.state, host.status.reason) == (State.ENTERING, Reason.HOLDING_UP)
+    host.waits(131.0)
+    assert host.modes == {7: VEPA}
 
 
 # --- what is told
