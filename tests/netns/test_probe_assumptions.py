@@ -33,7 +33,7 @@ LAST: Final = ProbeFrame(HOST_ADDRESS, OWN, 2, NONCE, 2).encode(KEY)
 
 OTHER_PORT, NEIGHBOR = "port2", "far"
 _FORWARDING: Final = 3  # BR_STATE_FORWARDING
-_NTF_MASTER, _NUD_PERMANENT = 0x04, 0x80
+_NTF_MASTER, _NUD_NOARP = 0x04, 0x40  # an entry that nobody has to learn
 
 
 @contextlib.asynccontextmanager
@@ -263,9 +263,9 @@ def test_relay_that_goes_is_disproved_in_time_and_comes_back() -> None:
 def test_a_switch_that_lets_no_second_address_in_is_told_from_one_whose_relay_stopped() -> None:
     def lock(ip: Any) -> None:
         port = index_of(ip, SWITCH_PORT)
-        entry = {"ifindex": port, "lladdr": str(HOST_ADDRESS), "flags": _NTF_MASTER, "state": _NUD_PERMANENT}
+        entry = {"ifindex": port, "lladdr": str(HOST_ADDRESS), "flags": _NTF_MASTER, "state": _NUD_NOARP}
         ip.fdb("append", **entry)
-        ip.brport("set", index=port, brport_locked=1, brport_learning=0)
+        ip.brport("set", index=port, locked=1, learning=0)
 
     async def scene() -> None:
         async with Lab(2) as lab:
