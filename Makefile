@@ -2,11 +2,14 @@
 #
 # PYTHON       the interpreter that .venv is built with (3.11 or later)
 # PYTEST_ARGS  more arguments for pytest in `make test` and `make check`
+# MINUTES, SEED how long `make soak` runs, and with which faults
 # FUZZ_SECONDS how long `make fuzz` searches each of its targets
 
 PYTHON ?= python3
 PYTEST_ARGS ?=
 FUZZ_SECONDS ?= 60
+MINUTES ?= 30
+SEED ?= 1
 VENV := .venv
 BIN := $(VENV)/bin
 
@@ -23,7 +26,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help run test check gate format bench fuzz peers clean
+.PHONY: help run test check gate format bench fuzz soak peers clean
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -49,6 +52,9 @@ format: $(TEST_ENV)  ## Format the code and apply the linter's safe fixes
 
 bench: $(TEST_ENV)  ## Run the benchmarks
 	$(BIN)/python -m tests.benchmarks
+
+soak: $(TEST_ENV)  ## Leave the daemon alone with faults of all kinds (MINUTES=30 SEED=1)
+	$(BIN)/python -m tests.soak --minutes $(MINUTES) --seed $(SEED)
 
 fuzz: $(FUZZ_ENV)  ## Search for octets that break the decoder or a port (FUZZ_SECONDS=60 each)
 	$(BIN)/python -m tests.fuzz --seconds $(FUZZ_SECONDS)
