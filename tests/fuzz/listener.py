@@ -120,7 +120,7 @@ class Listener:
             table[said.identity] = _Voice([said], now + said.ttl, now + said.ttl, [now])
         elif any(voice.certain <= now for voice in table.values()):  # there may be room
             table[said.identity] = _Voice([said], now, now + said.ttl, [now])
-        self.forget_old(now)
+        self._forget_old(table, now)  # of another scope nobody has looked at the time
 
     def _may_wait(self, voice: _Voice, said: Said, now: float) -> None:
         same = all((said.ratified, said.draft) == (other.ratified, other.draft) for other in voice.maybe)
@@ -131,8 +131,11 @@ class Listener:
 
     def forget_old(self, now: float) -> None:
         for table in self._heard.values():
-            for identity in [identity for identity, voice in table.items() if voice.possible <= now]:
-                self.lapsed |= any(map(self._matters, table.pop(identity).maybe))
+            self._forget_old(table, now)
+
+    def _forget_old(self, table: dict[bytes, _Voice], now: float) -> None:
+        for identity in [identity for identity, voice in table.items() if voice.possible <= now]:
+            self.lapsed |= any(map(self._matters, table.pop(identity).maybe))
 
     def forget(self) -> None:
         self.lapsed = False
