@@ -1,4 +1,4 @@
-"""What may be: who was heard saying what, what came back, and for how long that has allowed VEPA. Knows no code of ours.
+"""What may be: who was heard saying what, what came back, and how long that has allowed VEPA. Knows no code of ours.
 
 It is asked after every step, so it need not be as strict as the agent; what it forbids, nothing excuses.
 """
