@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evbagent.dcb import (
@@ -357,6 +357,7 @@ SIDES = st.builds(
 )
 
 
+@settings(deadline=None)
 @given(SIDES)
 def test_who_has_what_is_offered_differs_in_nothing(side: Dcb) -> None:
     for answer in (KernelDcb(None, ieee=side), KernelDcb(None, cee=side)):

@@ -143,7 +143,7 @@ def test_what_the_switch_said_holds_no_longer_than_its_ttl_after_a_restart() -> 
     async def scene() -> None:
         async with living(probe={"enabled": False}) as lab:  # which would show that relay is on all the same
             lab.switch.die()
-            await lab.switch.start(SwitchSettings(interval=1.0, hold=5))  # TTL 6 s, and nobody repeats it
+            await lab.switch.start(SwitchSettings(interval=1.0, hold=9))  # TTL 10 s, and nobody repeats it
             expiry = state(lab)["uplinks"][0]["neighbors"][0]["expires"]
             await lab.until(lambda: left_of(lab) < expiry, PATIENCE, "the short TTL in the state file")
             lab.switch.die()
@@ -152,7 +152,7 @@ def test_what_the_switch_said_holds_no_longer_than_its_ttl_after_a_restart() -> 
             assert "-> adopted" in await again(lab)
             assert lab.all_in(VEPA)
             await bridged(lab, BRIDGE, "peer_lost", PATIENCE)
-            assert time.monotonic() - began < 8.0
+            assert time.monotonic() - began < 14.0
 
     def left_of(lab: Lab) -> float:
         neighbors = state(lab)["uplinks"][0]["neighbors"]
@@ -225,7 +225,9 @@ def test_what_does_not_match_is_not_adopted_and_guests_begin_in_veb(gap: Gap, wh
                 assert "-> adopted" not in log
                 await lab.until(lambda: of_the_host(tap), PATIENCE, "the first frame")
                 assert not asks(of_the_host(tap)[0])
-            await bridged(lab, VEPA, "rr_active", PATIENCE)  # earned again
+            await bridged(
+                lab, VEPA, "rr_active", 2 * PATIENCE
+            )  # earned again; with STP the port listens and learns first
 
     asyncio.run(scene())
 

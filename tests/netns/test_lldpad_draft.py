@@ -95,7 +95,7 @@ def test_a_switch_that_refuses_leaves_guests_in_the_host_without_flapping() -> N
             await lldpad.start_draft(rr=False)
             await lab.agent.start()
             await bridged(lab, MacvlanMode.BRIDGE, "rr_not_capable")
-            await steady(lab, lambda: (lab.modes(), said(lab)), 35.0)
+            await steady(lab, lambda: (lab.modes(), said(lab)), 8.0)
             assert scrape(lab.host_namespace).sum("evbagent_transitions_total") == 0
             assert "supported forwarding mode: (0x40) reflective relay" in lldpad.heard()
             assert "configured forwarding mode: (0x80) standard 802.1Q" in lldpad.heard()
@@ -175,9 +175,9 @@ def test_guests_leave_vepa_when_the_ttl_of_a_switch_that_died_silently_ends() ->
                 await agree(lab, lldpad, ttl=10)
                 await lldpad.kill()
                 left = await out_of_vepa(lab, 12.0)
-                last = tap.heard[-1]
+                last = [frame for frame in tap.heard if frame.source != HOST_ADDRESS][-1]  # ours are reflected
             assert last.pdu.ttl == 10
-            assert abs(left - (last.stamp + 10.0)) <= 1.0
+            assert -0.1 <= left - (last.stamp + 10.0) <= 2.0
             await bridged(lab, MacvlanMode.BRIDGE, "peer_lost")
 
     asyncio.run(scene())
