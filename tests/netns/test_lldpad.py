@@ -42,18 +42,17 @@ async def facing_lldpad(guests: int = 2) -> AsyncIterator[tuple[Lab, Lldpad]]:
         yield lab, lldpad
 
 
-def test_relay_is_agreed_with_a_capable_switch_within_three_seconds() -> None:
+def test_relay_is_agreed_with_a_capable_switch() -> None:
     async def scene() -> None:
         async with facing_lldpad() as (lab, lldpad):
             await lldpad.start()
-            began = time.monotonic()
             await lab.agent.start()
             await lab.until(
                 lambda: "bridge:rrcap,rrctr(0x3)\n\tstation:rrreq,rrstat(0x5)\n" in lldpad.evb(),
-                3.0 - (time.monotonic() - began),
+                15.0,  # two seconds where nothing else runs: lldpad's ticks
                 "lldpad to say RRCAP, RRCTR, RRREQ and RRSTAT true",
             )
-            await bridged(lab, MacvlanMode.VEPA, "rr_active", 3.0 - (time.monotonic() - began))
+            await bridged(lab, MacvlanMode.VEPA, "rr_active")
             await through_the_switch(lab)
             known = relay(lab)
             assert (known["capable"], known["requested"], known["operational"], known["echoed"]) == (True,) * 4

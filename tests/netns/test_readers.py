@@ -240,7 +240,7 @@ def test_lldpd_lists_every_tlv_of_ours_under_its_name_or_octet_for_octet() -> No
             await lldpd.start()
             with Tap(lab.host_namespace, UPLINK) as tap:
                 tap.send(everything.octets)
-                await lab.until(lldpd.neighbors, 5.0, "lldpd to list the neighbor")
+                await lab.until(lldpd.neighbors, 20.0, "lldpd to list the neighbor")
                 (neighbor,) = lldpd.neighbors(details=True)
                 return neighbor, lldpd.statistics()
 
@@ -312,7 +312,7 @@ def test_lldpad_takes_every_tlv_of_ours_and_discards_nothing() -> None:
             await lldpad.start()
             with Tap(lab.host_namespace, UPLINK) as tap:
                 tap.send(everything.octets)
-                await lab.until(lambda: "host1.example" in lldpad.neighbor(), 5.0, "lldpad to show the neighbor")
+                await lab.until(lambda: "host1.example" in lldpad.neighbor(), 20.0, "lldpad to show the neighbor")
                 return lldpad.neighbor(), lldpad.statistics()
 
     shown, counted = asyncio.run(scene())
